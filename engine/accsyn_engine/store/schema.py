@@ -126,7 +126,9 @@ acl = Table(
     _id(),
     Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False),
     Column("share_id", ID, ForeignKey("share.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("path", Text, nullable=False),  # relative to the share, "/" separators, no leading "/"; "" is the share itself
+    Column(
+        "path", Text, nullable=False
+    ),  # relative to the share, "/" separators, no leading "/"; "" is the share itself
     Column("read", Boolean, nullable=False),
     Column("write", Boolean, nullable=False),
     Column("status", String(16), nullable=False),  # enabled | disabled
@@ -186,7 +188,9 @@ job = Table(
     Column("source_id", ID, nullable=False),
     Column("destination_type", String(16), nullable=False),
     Column("destination_id", ID, nullable=False),
-    Column("sender_user_id", ID, index=True),  # the person on either side, for permissions and lists; null: the workspace
+    Column(
+        "sender_user_id", ID, index=True
+    ),  # the person on either side, for permissions and lists; null: the workspace
     Column("receiver_user_id", ID, index=True),
     Column("priority", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),  # bytes; -1 until measured
