@@ -1,0 +1,222 @@
+"""TLS connections between the two ends of one transfer; the only sockets of the data plane beside the gate's.
+
+Each side shows the certificate of this transfer and accepts exactly the other's. The connecting side learns that it was
+refused only at its first read, so it says nothing before the listener's first frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+import ssl
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, TransferError, lost_on_os_error
+from accsyn_engine.transfer.identity import Identity, fingerprint
+from accsyn_engine.wire import messages
+from accsyn_engine.wire.errors import RemoteProtocolError
+from accsyn_engine.wire.session import Session
+
+CONNECT_SLICE_S = 5.0  # one attempt at one address
+RETRY_S = 0.2
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What one end knows of a transfer before the other end connects; `streams` bulk channels, 1 to 64."""
+
+    transfer: str
+    identity: Identity
+    peer_certificate: str
+    peer_addresses: tuple[str, ...]
+    streams: int
+
+
+class Channel:
+    """One TLS connection with its protocol machine. Used by one thread at a time, but for `close`."""
+
+    def __init__(self, sock: ssl.SSLSocket, *, listener: bool) -> None:
+        self.socket = sock
+        self.session = Session(listener=listener)
+        self._ready: deque[messages.Event] = deque()
+
+    def send(self, event: messages.Event) -> None:
+        with lost_on_os_error():
+            self.socket.sendall(self.session.send(event))
+
+    def receive(self) -> Iterator[messages.Event]:
+        """Read once; yield the events this completes, perhaps none. Raises PeerLost at the end of the stream."""
+        with lost_on_os_error():
+            count = self.socket.recv_into(self.session.get_buffer())
+        if not count:
+            raise PeerLost(detail="it closed the connection")
+        yield from self.session.received(count)
+
+    def expect(self) -> messages.Event:
+        """Wait for the next event; for the greeting, where one follows the other."""
+        while not self._ready:
+            self._ready.extend(self.receive())
+        return self._ready.popleft()
+
+    def early(self) -> Iterator[messages.Event]:
+        """Hand out what `expect` read beyond the event it returned."""
+        while self._ready:
+            yield self._ready.popleft()
+
+    def close(self) -> None:
+        """End the connection under whoever is blocked in it."""
+        # Not SSLSocket.shutdown, which takes the TLS object away from a thread that is inside it. Gone already is fine.
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """Give the descriptor back; no thread may use the channel any more."""
+        self.close()
+        self.socket.close()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The session channel and the bulk channels of one transfer, greeted and authenticated."""
+
+    ticket: Ticket
+    session: Channel
+    bulk: tuple[Channel, ...]
+
+    def close(self) -> None:
+        for channel in (self.session, *self.bulk):
+            channel.release()
+
+
+def context_for(ticket: Ticket, *, server: bool) -> ssl.SSLContext:
+    """TLS 1.3 with this transfer's certificate; trusts the peer's certificate and nothing else."""
+    context = bare_context(server=server)
+    context.load_verify_locations(cadata=ticket.peer_certificate)
+    load_identity(context, ticket.identity)
+    return context
+
+
+def bare_context(*, server: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    if server:
+        context.num_tickets = 0
+    return context
+
+
+def load_identity(context: ssl.SSLContext, identity: Identity) -> None:
+    """Hand the key to OpenSSL, which takes it from a file only: one nobody else can read, gone right after."""
+    handle, path = tempfile.mkstemp(prefix="accsyn-")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(identity.private_key + identity.certificate)
+        context.load_cert_chain(path)
+    finally:
+        Path(path).unlink()
+
+
+def check_peer(sock: ssl.SSLSocket, ticket: Ticket) -> None:
+    """Compare the certificate itself as well; the chain alone would accept whatever it signed."""
+    shown = sock.getpeercert(binary_form=True) or b""
+    if hashlib.sha256(shown).hexdigest() != fingerprint(ticket.peer_certificate):
+        raise PeerRefused(detail="it shows another certificate than was announced")
+
+
+def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: float, clock: Clock) -> Connection:
+    """Connect the session and the bulk channels to the first address that answers.
+
+    Raises PeerUnreachable when none does within `deadline_s`, PeerRefused when the listener turns this side away.
+    """
+    until = clock.monotonic() + deadline_s
+    context = context_for(ticket, server=False)
+    session, address = _first(ticket, context, addresses, port, until=until, deadline_s=deadline_s, clock=clock)
+    opened = [session]
+    try:
+        session.send(messages.Hello(messages.VERSION, ticket.transfer, ticket.streams))
+        for number in range(1, ticket.streams + 1):
+            channel = _open(ticket, context, address, port, max(0.1, until - clock.monotonic()))
+            opened.append(channel)
+            channel.send(messages.Join(messages.VERSION, ticket.transfer, number))
+    except TransferError:
+        for channel in opened:
+            channel.release()
+        raise
+    for channel in opened:
+        channel.socket.settimeout(None)
+    return Connection(ticket, session, tuple(opened[1:]))
+
+
+def _first(
+    ticket: Ticket,
+    context: ssl.SSLContext,
+    addresses: Sequence[str],
+    port: int,
+    *,
+    until: float,
+    deadline_s: float,
+    clock: Clock,
+) -> tuple[Channel, str]:
+    """Try the addresses in turn until one greets; the port may open a moment after we are told of it."""
+    trouble: TransferError | OSError | None = None
+    while (left := until - clock.monotonic()) > 0:
+        for address in addresses:
+            try:
+                return _open(ticket, context, address, port, min(left, CONNECT_SLICE_S)), address
+            except OSError as error:
+                trouble = error
+            except PeerRefused as error:
+                trouble = error  # another address may belong to another machine
+        if isinstance(trouble, PeerRefused):
+            raise trouble
+        clock.sleep(min(RETRY_S, max(0.0, until - clock.monotonic())))
+    raise PeerUnreachable(
+        addresses=", ".join(addresses) or "no address", port=port, seconds=deadline_s, detail=trouble or "no answer"
+    ) from trouble
+
+
+def _open(ticket: Ticket, context: ssl.SSLContext, address: str, port: int, timeout: float) -> Channel:
+    """One connection up to the listener's welcome. Raises OSError while nothing listens."""
+    plain = socket.create_connection((address, port), timeout)
+    try:
+        sock = context.wrap_socket(plain, server_hostname=ticket.transfer)
+        tune(sock)
+        check_peer(sock, ticket)
+        channel = Channel(sock, listener=False)
+        welcome = channel.expect()
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        raise PeerRefused(detail="it shows another certificate than was announced") from error
+    except (PeerLost, RemoteProtocolError, ConnectionError, ssl.SSLError) as error:
+        plain.close()
+        raise PeerRefused(detail="it closed the connection before its first word") from error
+    except BaseException:
+        plain.close()
+        raise
+    check_version(welcome)
+    return channel
+
+
+def check_version(welcome: messages.Event) -> None:
+    """Both sides speak version 1, or the one that knows less says so."""
+    assert isinstance(welcome, messages.Welcome)  # noqa: S101  # the table lets nothing else come first
+    if not welcome.lowest <= messages.VERSION <= welcome.highest:
+        spoken = f"{welcome.lowest} to {welcome.highest}"
+        raise PeerRefused(detail=f"it speaks protocol versions {spoken}, this side {messages.VERSION}")
+
+
+def tune(sock: socket.socket) -> None:
+    """No Nagle: frames are written whole. Keep-alive finds a bulk channel whose peer vanished."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (("TCP_KEEPIDLE", 6), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, option):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)

@@ -1,0 +1,22 @@
+"""Chooses the operating system's part of the one door."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from accsyn_engine.transfer.tree import Tree
+
+if sys.platform == "win32":
+    from accsyn_engine.transfer.windows import WindowsTree as _SystemTree
+    from accsyn_engine.transfer.windows import lock, pread, pwrite, set_mtime
+else:
+    from accsyn_engine.transfer.posix import PosixTree as _SystemTree
+    from accsyn_engine.transfer.posix import lock, pread, pwrite, set_mtime
+
+__all__ = ["lock", "open_tree", "pread", "pwrite", "set_mtime"]
+
+
+def open_tree(path: Path) -> Tree:
+    """Hold `path`, an existing folder, in the strictest way this machine has."""
+    return _SystemTree(path)

@@ -1,0 +1,71 @@
+"""What the one door asks of the operating system; one implementation a family of systems.
+
+Paths are relative, "/" between the parts, checked for their form before they come here; "" is the root. Nothing follows
+a link. Everything raises OSError; `files.Root` turns that into sentences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+
+class Way(enum.Enum):
+    """For what a file is opened."""
+
+    READ = "read"
+    CHANGE = "change"  # an existing file, read and write
+    CREATE = "create"  # a new file, read and write; refused when the name is taken
+
+
+class Tree(Protocol):
+    """One root folder and the names beneath it."""
+
+    def open(self, path: str, way: Way) -> int: ...
+
+    def stat(self, path: str) -> os.stat_result:
+        """Look at the name itself, not where a link leads."""
+        ...
+
+    def scan(self, path: str) -> list[tuple[str, os.stat_result]]:
+        """The names in a folder with what they are, unsorted."""
+        ...
+
+    def mkdir(self, path: str) -> None: ...
+
+    def unlink(self, path: str) -> None: ...
+
+    def rmdir(self, path: str) -> None: ...
+
+    def rename(self, source: str, target: str) -> None:
+        """Replace `target` in one step."""
+        ...
+
+    def settle(self, folder: str, renames: Sequence[tuple[str, str]]) -> None:
+        """Rename names within one folder, replacing, and make that durable."""
+        ...
+
+    def free_bytes(self, path: str) -> int: ...
+
+    def close(self) -> None: ...
+
+
+def looked_at(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
+    """Look at each entry itself; one deleted between the listing and the look is left out."""
+    for entry in entries:
+        with contextlib.suppress(FileNotFoundError):
+            yield entry.name, entry.stat(follow_symlinks=False)
+
+
+def split(path: str) -> tuple[str, str]:
+    """Folder and name of a relative path."""
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+def join(folder: str, name: str) -> str:
+    """Put a path below a folder; either may be the root or the item itself, ""."""
+    return f"{folder}/{name}" if folder and name else folder or name

@@ -1,0 +1,163 @@
+"""One end of one connection as a pure state machine: bytes in, events out; events in, bytes out.
+
+Rule 1: whatever decides what may be said when stands in NEXT and FOLLOWS, and nowhere else.
+Rule 2: each side of the conversation has a state of its own. What a side says moves its state by NEXT; entering a state
+may move the other side by FOLLOWS. So both ends hold the same pair, and may differ only by what is under way.
+Rule 3: nothing here reads a socket, a file or a clock.
+
+    buffer = session.get_buffer()
+    n = sock.recv_into(buffer)
+    for event in session.received(n): ...
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+
+from accsyn_engine.wire import codec
+from accsyn_engine.wire.errors import LocalProtocolError, RemoteProtocolError
+from accsyn_engine.wire.messages import (
+    MAX_PAYLOAD,
+    NUMBERS,
+    Accept,
+    Ack,
+    Block,
+    Bye,
+    Digests,
+    Event,
+    Failed,
+    Finish,
+    Hello,
+    Join,
+    Manifest,
+    ManifestEnd,
+    Offer,
+    Ping,
+    Receipt,
+    Repair,
+    Stop,
+    Wants,
+    Welcome,
+)
+
+
+class State(enum.Enum):
+    """Where one side of the conversation stands; the words fit into "while ..."."""
+
+    WELCOMING = "welcoming"  # the listener, before its first frame
+    WELCOMED = "waiting for the other side's greeting"
+    WAITING = "waiting for the welcome"  # the connector says nothing before it
+    GREETING = "greeting"
+    SESSION = "choosing its part"
+    OFFERING = "offering"  # the other side receives, so this one sends
+    ACCEPTING = "accepting"  # the other side sends, so this one receives
+    LISTING = "listing"
+    LISTED = "sending"
+    FINISHED = "waiting for the receipt"
+    ANSWERING = "receiving"
+    SIGNING = "signing the receipt"
+    BULK = "bulk, open"
+    FEEDING = "bulk, sending"
+    SILENT = "bulk, receiving"
+    DONE = "done"
+    STOPPED = "stopped"
+
+
+_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Failed, Ping), State.LISTING)
+_SAME_WHILE_SENDING = dict.fromkeys((Digests, Failed, Ping), State.LISTED)
+_SAME_WHILE_RECEIVING = dict.fromkeys((Wants, Ack, Failed, Repair, Ping), State.ANSWERING)
+
+# The whole protocol: what a side may say in each state, and its state after it.
+NEXT: dict[State, dict[type[Event], State]] = {
+    State.WELCOMING: {Welcome: State.WELCOMED},
+    State.WELCOMED: {Stop: State.STOPPED},
+    State.WAITING: {},
+    State.GREETING: {Hello: State.SESSION, Join: State.BULK, Stop: State.STOPPED},
+    State.SESSION: {Offer: State.LISTING, Accept: State.ANSWERING, Ping: State.SESSION, Stop: State.STOPPED},
+    State.OFFERING: {Offer: State.LISTING, Ping: State.OFFERING, Stop: State.STOPPED},
+    State.ACCEPTING: {Accept: State.ANSWERING, Ping: State.ACCEPTING, Stop: State.STOPPED},
+    State.LISTING: {**_SAME_WHILE_LISTING, ManifestEnd: State.LISTED, Stop: State.STOPPED},
+    State.LISTED: {**_SAME_WHILE_SENDING, Finish: State.FINISHED, Stop: State.STOPPED},
+    State.FINISHED: {Ping: State.FINISHED, Bye: State.DONE, Stop: State.STOPPED},
+    State.ANSWERING: {**_SAME_WHILE_RECEIVING, Stop: State.STOPPED},
+    State.SIGNING: {Ack: State.SIGNING, Ping: State.SIGNING, Receipt: State.DONE, Stop: State.STOPPED},
+    State.BULK: {Block: State.FEEDING},
+    State.FEEDING: {Block: State.FEEDING},
+    State.SILENT: {},
+    State.DONE: {Ping: State.DONE},
+    State.STOPPED: {},
+}
+
+# What one side's new state does to the other side's.
+FOLLOWS: dict[State, dict[State, State]] = {
+    State.WELCOMED: {State.WAITING: State.GREETING},
+    State.SESSION: {State.WELCOMED: State.SESSION},
+    State.BULK: {State.WELCOMED: State.BULK},
+    State.LISTING: {State.SESSION: State.ACCEPTING},
+    State.ANSWERING: {State.SESSION: State.OFFERING},
+    State.FINISHED: {State.ANSWERING: State.SIGNING},
+    State.FEEDING: {State.BULK: State.SILENT},
+}
+
+HEAD_ROOM = codec.BLOCK_HEAD.size  # bytes a block's buffer keeps free before its payload
+CAPACITY = HEAD_ROOM + MAX_PAYLOAD + 64 * 1024  # the longest frame, and room to read ahead
+
+
+class Session:
+    """One end of one connection; the same class for both ends and for every channel."""
+
+    def __init__(self, *, listener: bool) -> None:
+        self.mine = State.WELCOMING if listener else State.WAITING
+        self.theirs = State.WAITING if listener else State.WELCOMING
+        self._view = memoryview(bytearray(CAPACITY))
+        self._start = 0
+        self._end = 0
+
+    def get_buffer(self) -> memoryview:
+        """Where the next bytes go; never empty. Payloads handed out before are no longer valid."""
+        if self._start:
+            rest = self._end - self._start
+            self._view[:rest] = self._view[self._start : self._end]
+            self._start, self._end = 0, rest
+        return self._view[self._end :]
+
+    def received(self, count: int) -> Iterator[Event]:
+        """Take `count` bytes that were put into the buffer; yield the events they complete."""
+        self._end += count
+        while (held := self._end - self._start) >= codec.HEADER.size:
+            length, number = codec.HEADER.unpack_from(self._view, self._start)
+            codec.check_length(number, length)
+            if held < codec.HEADER.size + length:
+                return
+            body = self._start + codec.HEADER.size
+            self._start = body + length
+            yield self._heard(number, self._view[body : body + length])
+
+    def _heard(self, number: int, body: memoryview) -> Event:
+        kind = codec.kind_of(number)
+        after = NEXT[self.theirs].get(kind)
+        if after is None:
+            raise RemoteProtocolError(detail=f"{kind.__name__} while {self.theirs.value}")
+        event = codec.decode(number, body)
+        self.theirs = after
+        self.mine = FOLLOWS.get(after, {}).get(self.mine, self.mine)
+        return event
+
+    def send(self, event: Event) -> bytes:
+        """Return the bytes that say `event`; raises LocalProtocolError when it is not ours to say now."""
+        self._say(type(event))
+        return codec.encode(event)
+
+    def frame_block(self, buffer: memoryview, position: int, length: int) -> memoryview:
+        """Put the head of a block before the payload that starts at HEAD_ROOM of `buffer`; return the whole frame."""
+        self._say(Block)
+        codec.BLOCK_HEAD.pack_into(buffer, 0, length + 8, NUMBERS[Block], position)
+        return buffer[: HEAD_ROOM + length]
+
+    def _say(self, kind: type[Event]) -> None:
+        after = NEXT[self.mine].get(kind)
+        if after is None:
+            raise LocalProtocolError(event=kind.__name__, state=self.mine.value)
+        self.mine = after
+        self.theirs = FOLLOWS.get(after, {}).get(self.theirs, self.theirs)
