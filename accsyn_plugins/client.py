@@ -270,6 +270,11 @@ class Session:
         self.role = str(answer["result"].get("role", ""))
         self._session_id = str(answer["result"].get("session_id", ""))
 
+    def ensure_login(self) -> None:
+        """Make `user_id` and `role` known."""
+        if not self._session_id:
+            self.login()
+
     @property
     def _wire(self) -> Transport:
         if self._transport is None:
@@ -294,8 +299,7 @@ class Session:
         return {"Authorization": f"basic {pair}", "X-Accsyn-Workspace": self.workspace, "X-Accsyn-Device": device()}
 
     def _event(self, method: str, uri: str, data: Any, *, query: str = "", entityid: str = "", key: str = "") -> Any:
-        if not self._session_id:
-            self.login()
+        self.ensure_login()
         envelope = self._envelope(uri, data, query=query, entityid=entityid, key=key)
         text = json.dumps(envelope)
         if method in {"GET", "DELETE"}:

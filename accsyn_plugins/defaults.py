@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from accsyn_plugins.config import Settings
 from accsyn_plugins.hookspecs import hookimpl
-from accsyn_plugins.model import Destination, Publish, Task, Vendor, clean_path
+from accsyn_plugins.model import Destination, Publish, Task, Vendor, clean_path, is_below
+from accsyn_plugins.paths import is_absolute, place
 
 
 @hookimpl(trylast=True)
@@ -17,8 +18,16 @@ def resolve_vendor(task: Task) -> Vendor | None:
 
 @hookimpl(trylast=True)
 def collect_package(task: Task, settings: Settings) -> Sequence[str] | None:
-    """The task's dataset, and the folder with what every vendor of the project may read."""
-    return (clean_path(task.path), f"{clean_path(task.project)}/{settings.get('to_vendors')}")
+    """The task's dataset, and the folder with what every vendor of the project may read.
+
+    A dataset is written from the volume (`proj002/DATASET`), from the project (`DATASET`), or as the path that the
+    studio's machines know, when ACCSYN_<VOLUME>_PATH names its volume.
+    """
+    project = clean_path(task.project)
+    placed = place(task.path, settings.volumes()) if is_absolute(task.path) else None
+    path = placed[1] if placed else clean_path(task.path)
+    dataset = path if placed or is_below(path, project) else f"{project}/{path}"
+    return (dataset, f"{project}/{settings.get('to_vendors')}")
 
 
 @hookimpl(trylast=True)

@@ -76,8 +76,8 @@ def find_assignments(tracker: str, settings: Settings) -> Sequence[Assignment] |
     """List the tasks that wait to be sent to whom they are assigned (question).
 
     Asked by `accsyn-plugins watch` at each look. A task stays in the answer until `update_task` has written an effect
-    for its `mark`; the watcher remembers marks that failed, the adapter does not. None: not my tracker. An exception
-    ends this look, not the watching.
+    whose key begins with `send-MARK-`; the watcher remembers what failed, the adapter does not. None: not my tracker.
+    An exception ends this look, not the watching.
     """
 
 

@@ -53,12 +53,13 @@ class TaskUpdate:
     version: str | None = None
     job: str | None = None
     path: str | None = None
+    assignee: str | None = None
     note: str | None = None
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A task that waits to be sent; `mark` changes when a person changes what is to be sent or to whom."""
+    """A task that waits to be sent; `mark` (see `send_mark`) changes with what is to be sent and to whom."""
 
     task: Task
     mark: str
@@ -268,6 +269,14 @@ def digest(facts: Any) -> str:
     """Turn plain facts into 32 hex digits that are the same on every machine."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def send_mark(task: Task) -> str:
+    """Names one assignment: the same task, dataset and person, the same 12 hex digits.
+
+    The key of the effect "was sent" begins with `send-MARK-`; a tracker finds by it which tasks still wait.
+    """
+    return digest([task.project, task.id, task.path, task.assignee.strip().lower()])[:12]
 
 
 def as_json(value: Any) -> dict[str, Any]:
