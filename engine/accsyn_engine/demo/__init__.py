@@ -1,0 +1,3 @@
+"""The tutorial's whole story on one machine, with real processes, real files and real hashes."""
+
+from __future__ import annotations
