@@ -1,1 +1,26 @@
+"""Paths and the notation in which people write them; pure, no file is looked at."""
+
 from __future__ import annotations
+
+from accsyn_engine.paths.errors import LeavesFolderError, PathError, PlaceholderError, UnknownPartyError
+from accsyn_engine.paths.notation import Endpoint, KnownNames, Party, PartyKind, Path, PathKind, parse
+from accsyn_engine.paths.relative import basename, is_below, join, map_code, normalise
+
+__all__ = [
+    "Endpoint",
+    "KnownNames",
+    "LeavesFolderError",
+    "Party",
+    "PartyKind",
+    "Path",
+    "PathError",
+    "PathKind",
+    "PlaceholderError",
+    "UnknownPartyError",
+    "basename",
+    "is_below",
+    "join",
+    "map_code",
+    "normalise",
+    "parse",
+]
