@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from accsyn_engine.clock import Clock
 from accsyn_plugins.errors import AccsynError
 
 LOOK_S = 0.02  # how often a log is looked at
+END_S = 20.0  # a server ends its agent first, and the agent its transfers
 
 
 class ProgramFailedError(AccsynError):
@@ -82,7 +82,7 @@ class Child:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, *, seconds: float = 10) -> int:
+    def stop(self, *, seconds: float = END_S) -> int:
         """Ask it to end, make it end after `seconds`; gives the exit code."""
         if self.process.poll() is None:
             self.process.terminate()
@@ -133,20 +133,13 @@ class Children:
     def __exit__(self, *_: object) -> None:
         for child in reversed(self._children):
             child.stop()
-            _end_session(child.process.pid)
+            _end_group(child.process.pid)
 
 
-def _end_session(leader: int) -> None:
+def _end_group(leader: int) -> None:
     # What a program left behind in its own process group, a hook script say.
     if hasattr(os, "killpg"):
         try:
             os.killpg(leader, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return
-
-
-def free_port() -> int:
-    """A TCP port of the loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
