@@ -119,12 +119,15 @@ def _counts(person: Person, grant: Grant) -> bool:
 def _reason(person: Person, grant: Grant) -> str:
     if _counts(person, grant):
         return f"{grant} gives {grant.rights}"
-    return f"{grant} does not count: {person.code} is {person.role}, which has no access by {grant.share_type} shares"
+    return f"{grant} does not count: the role {person.role} has no access by {grant.share_type} shares"
 
 
 @dataclass(frozen=True)
 class GrantColumns:
-    """Where the parts of a grant stand in a query of ACLs joined with their shares; see `volume_path`."""
+    """Where the parts of a grant stand in ACLs joined with their shares; see `volume_path` for the path.
+
+    Use aliases of both tables: a list of shares or ACLs asks about columns of the same name.
+    """
 
     rows: FromClause
     user: ColumnElement[str]
