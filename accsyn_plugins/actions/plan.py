@@ -86,6 +86,7 @@ class Plan:
     """All that an action is going to do.
 
     `recipient` is who receives: the vendor's address or the workspace. `refusals` stop it, `warnings` do not.
+    `assigns`: the tracker's assignee is set to the recipient.
     """
 
     action: str
@@ -100,6 +101,7 @@ class Plan:
     size: int
     user: str = ""
     invite: bool = False
+    assigns: bool = False
     access: tuple[Access, ...] = ()
     refusals: tuple[Verdict, ...] = ()
     warnings: tuple[Verdict, ...] = ()

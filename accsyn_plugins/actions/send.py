@@ -98,9 +98,13 @@ class ShareElsewhereError(AccsynError):
 
 def plan(context: Context, tracker: str, task_id: str, *, to: str = "") -> Plan:
     """Find out what sending the task means, without changing anything; raises one sentence where it cannot be."""
-    task = find_task(context, tracker, task_id)
+    return plan_task(context, find_task(context, tracker, task_id), to=to)
+
+
+def plan_task(context: Context, task: Task, *, to: str = "") -> Plan:
+    """The same for a task that is at hand."""
     vendor = _vendor(context, task, to)
-    task = replace(task, assignee=vendor.email)
+    assigned, task = task.assignee.strip().lower(), replace(task, assignee=vendor.email)
     package = _package(context, task)
     share = _share(context, task)
     user = context.session.find_one(f"user WHERE code={vendor.email}")
@@ -120,6 +124,7 @@ def plan(context: Context, tracker: str, task_id: str, *, to: str = "") -> Plan:
         size=package.size,
         user=str((user or {}).get("id", "")),
         invite=user is None,
+        assigns=assigned != vendor.email,
         access=_access(context, task, package, share, str((user or {}).get("id", ""))),
         refusals=tuple(v for v in verdicts if not v.accepted),
         warnings=tuple(v for v in verdicts if v.accepted and v.sentence),
@@ -308,7 +313,8 @@ def _rights(access: Access) -> str:
 
 def _tell(made_plan: Plan, context: Context, job: str) -> None:
     task, settings = made_plan.task, context.settings
-    update = TaskUpdate(status=settings.get("status.sent"), assignee=task.assignee, job=job, note="")
+    assignee = task.assignee if made_plan.assigns else None
+    update = TaskUpdate(status=settings.get("status.sent"), assignee=assignee, job=job, note="")
     written = context.manager.hook.update_task(task=task, update=update, key=made_plan.job.key, settings=settings)
     if written:
         sentence = f"{task.id} of {task.project} was sent to {made_plan.recipient}: {len(made_plan.files)} files."
