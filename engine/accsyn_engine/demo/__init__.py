@@ -1,3 +1,7 @@
 """The tutorial's whole story on one machine, with real processes, real files and real hashes."""
 
 from __future__ import annotations
+
+from accsyn_engine.demo.command import command
+
+__all__ = ["command"]

@@ -1,6 +1,6 @@
 """The vendor's analysis program of the demo: reads a survey, cleans it, exports figures. Runs on its own.
 
-    python analyze.py DATASET_FOLDER RESULT_FOLDER PROJECT_NAME
+    python analyze.py DATASET_FOLDER RESULT_FOLDER PROJECT TASK
 
 It knows nothing of accsyn. What matters is what such programs leave behind: results in several folders, and a project
 file that lists what it depends on.
@@ -54,18 +54,20 @@ def clean(path: Path, name: str, cleaned: BinaryIO) -> Figures:
     return Figures(name, samples, lost, kept, total)
 
 
-def analyze(dataset: Path, result: Path, project: str) -> Path:
+def analyze(dataset: Path, result: Path, project: str, task: str) -> Path:
     """Write the three results below `result`; gives the project file."""
-    exported = result / "output" / f"{project}_exported.dat"
+    name = f"{project}_{task}"
+    exported = result / "output" / f"{name}_exported.dat"
     exported.parent.mkdir(parents=True, exist_ok=True)
     inputs = sorted(path for path in dataset.rglob("*") if path.is_file())
     with (result / "cleaned_set.dat").open("wb") as cleaned, exported.open("w", encoding="utf-8") as export:
         for path in inputs:
             export.write(clean(path, path.relative_to(dataset).as_posix(), cleaned).line())
-    document = result / f"{project}.analyze"
+    document = result / f"{name}.analyze"
     content = {
-        "application": "analyze",
-        "version": 1,
+        "app": "analyze",
+        "project": project,
+        "task": task,
         "inputs": [str(path) for path in inputs],
         "dependencies": ["cleaned_set.dat", f"output/{exported.name}"],
     }
@@ -74,4 +76,4 @@ def analyze(dataset: Path, result: Path, project: str) -> Path:
 
 
 if __name__ == "__main__":
-    print(analyze(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))  # noqa: T201 - its answer
+    print(analyze(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:5]))  # noqa: T201 - its answer

@@ -26,11 +26,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Leg:
-    """One way of the package, with how long it took from the first job event to the last file in place."""
+    """One way of the package; `seconds` from the transfer's start to its last file in place."""
 
     name: str
     seconds: float
-    moved: int
     pairs: tuple[Pair, ...]
 
     @property
