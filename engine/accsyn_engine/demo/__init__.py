@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from accsyn_engine.demo.command import command
+from accsyn_engine.demo.play import run
 
-__all__ = ["command"]
+__all__ = ["run"]

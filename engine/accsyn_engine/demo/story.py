@@ -49,7 +49,7 @@ class HookScriptMissingError(AccsynError):
 
     code = "hook-script-missing"
     status = 404
-    sentence = 'There is no hook script "{script}"; give the folder of job_done.py with --hooks.'
+    sentence = 'There is no hook script "{script}"; run the demo from a checkout of the repository.'
 
 
 @dataclass(frozen=True)

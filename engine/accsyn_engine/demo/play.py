@@ -1,4 +1,4 @@
-"""`accsyn-engine demo`: the folder, the screen and the exit code around the story."""
+"""The folder, the screen and the exit code around the story."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-import click
 from rich.console import Console
 
 import accsyn_plugins
@@ -33,17 +32,11 @@ class FolderNotEmptyError(AccsynError):
     sentence = 'The folder "{folder}" is not empty; name another one with --dir.'
 
 
-@click.command(short_help="The tutorial's whole story on this machine, with real files.")
-@click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), help="Where to play it; a temporary folder otherwise."
-)
-@click.option("--keep", is_flag=True, help="Leave the files and logs there when it is over.")
-@click.option("--hooks", type=click.Path(path_type=Path), help="The folder of job_done.py; the checkout's otherwise.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output instead of tables.")
-def command(folder: Path | None, keep: bool, hooks: Path | None, as_json: bool) -> None:
-    """Send 200 MB to a vendor, let her work on it, take the result back, and compare every byte.
+def run(folder: Path | None = None, keep: bool = False, as_json: bool = False, *, hooks: Path | None = None) -> int:
+    """Send 200 MB to a vendor, let her work on it, take the result back, compare every byte; gives the exit code.
 
     Starts an engine, two agents, the tracker's watcher and an analysis program as real processes, and ends them all.
+    `folder` must be empty or new; without one a temporary folder is used. It goes at the end unless `keep`.
     """
     clock = SystemClock()
     console = Console(stderr=as_json, highlight=False)
@@ -52,13 +45,12 @@ def command(folder: Path | None, keep: bool, hooks: Path | None, as_json: bool) 
         telling = _play(top, hooks or _checkout_hooks(), clock, console)
         seconds = clock.monotonic() - begun
         if as_json:
-            click.echo(json.dumps(report.as_json(telling, seconds), ensure_ascii=False))
+            print(json.dumps(report.as_json(telling, seconds), ensure_ascii=False))  # noqa: T201 - its answer
         else:
             report.show(console, telling, seconds)
-            if keep:
-                console.print(f"Files and logs are in {top}")
-    if not telling.is_true:
-        sys.exit(1)
+        if keep:
+            console.print(f"Files and logs are in {top}")
+    return 0 if telling.is_true else 1
 
 
 def _play(top: Path, hooks: Path, clock: Clock, console: Console) -> Telling:
