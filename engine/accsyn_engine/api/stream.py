@@ -1,0 +1,153 @@
+"""The event stream to an agent: server-sent events with a cursor, or a long poll where a proxy spoils them.
+
+An agent names the last event it has, gets everything after it, and then each new one as the bell rings. A stream costs
+a coroutine, not a thread. A second stream of the same agent ends the first: that one's connection is dead and nobody
+has noticed yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from accsyn_engine.api.errors import TooManyStreamsError
+from accsyn_engine.api.threads import Threads
+from accsyn_engine.services import agents
+from accsyn_engine.services.context import Caller, Context
+
+KEEP_S = 10.0  # a comment this often, and with it the agent counts as checked in
+STREAM_LIMIT = 5000
+PAGE = 200  # events a read
+
+
+@dataclass
+class Streams:
+    """The streams that are open in this process."""
+
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _open: dict[str, Stream] = field(default_factory=dict)
+
+    @contextmanager
+    def joined(self, client: str, stream: Stream) -> Iterator[None]:
+        """Hold a place for one agent's stream; raises TooManyStreamsError."""
+        if len(self._open) >= STREAM_LIMIT and client not in self._open:
+            raise TooManyStreamsError(limit=STREAM_LIMIT)
+        former = self._open.get(client)
+        if former is not None:
+            former.end()
+        self._open[client] = stream
+        try:
+            yield
+        finally:
+            if self._open.get(client) is stream:
+                del self._open[client]
+
+    def is_replaced(self, client: str, stream: Stream) -> bool:
+        """Whether the agent has opened a newer stream, so the end of this one says nothing about it."""
+        return self._open.get(client, stream) is not stream
+
+    def stop(self) -> None:
+        """End every stream, so the server can."""
+        self.stopping.set()
+        for stream in tuple(self._open.values()):
+            stream.end()
+
+
+class Stream:
+    """One agent's wish to hear of events after a cursor."""
+
+    def __init__(self, context: Context, threads: Threads, caller: Caller, client: str, after: int) -> None:
+        self._context = context
+        self._threads = threads
+        self._caller = caller
+        self._client = client
+        self._after = after
+        self._rung = asyncio.Event()
+        self._ended = False
+        # Another replica's bell is not heard here, so with a shared database it looks by itself.
+        self._look_s = KEEP_S if context.config.database_url.startswith("sqlite") else 1.0
+
+    def end(self) -> None:
+        """Let the reader go at its next step."""
+        self._ended = True
+        self._rung.set()
+
+    async def follow(self, streams: Streams) -> AsyncIterator[bytes]:
+        """Server-sent events until the agent goes, a newer stream comes, or the engine stops."""
+        with streams.joined(self._client, self), self._listening():
+            try:
+                yield b": open\n\n"
+                async for chunk in self._chunks(streams):
+                    yield chunk
+            finally:
+                if not streams.is_replaced(self._client, self):
+                    await asyncio.shield(self._check_in(closed=True))
+
+    async def _chunks(self, streams: Streams) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        keep_at = loop.time() + KEEP_S
+        while not (self._ended or streams.stopping.is_set()):
+            self._rung.clear()
+            events = await self._read()
+            if events:
+                yield b"".join(_encode(event) for event in events)
+                continue
+            await self._wait(min(self._look_s, keep_at - loop.time()))
+            if loop.time() >= keep_at:
+                keep_at = loop.time() + KEEP_S
+                await self._check_in()
+                yield b": keep\n\n"
+
+    async def poll(self, streams: Streams, wait_s: float) -> list[dict[str, Any]]:
+        """What came after the cursor, waiting up to `wait_s` seconds for the first of it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait_s
+        with streams.joined(self._client, self), self._listening():
+            await self._check_in()
+            while True:
+                self._rung.clear()
+                events = await self._read()
+                left = until - loop.time()
+                if events or left <= 0 or self._ended or streams.stopping.is_set():
+                    return events
+                await self._wait(min(left, self._look_s))
+
+    async def _read(self) -> list[dict[str, Any]]:
+        events = await self._threads.run(
+            agents.events, self._context, self._caller, self._client, self._after, limit=PAGE
+        )
+        if events:
+            self._after = events[-1]["seq"]
+        return events
+
+    async def _check_in(self, *, closed: bool = False) -> None:
+        await self._threads.run(agents.checkin, self._context, self._caller, self._client, closed=closed)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+
+        def heard() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._rung.set)
+
+        with self._context.bell.listen(self._client, heard):
+            yield
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds <= 0 or self._ended:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            pass
+
+
+def _encode(event: dict[str, Any]) -> bytes:
+    data = json.dumps(event["data"], ensure_ascii=False, separators=(",", ":"))
+    return f"id: {event['seq']}\nevent: {event['kind']}\ndata: {data}\n\n".encode()
