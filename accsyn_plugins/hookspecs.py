@@ -66,8 +66,8 @@ def startup_files(host: str, settings: Settings) -> Sequence[StartupFile] | None
 def find_task(tracker: str, task: str, settings: Settings) -> Task | None:
     """Find the task called `task` in `tracker` (question).
 
-    Asked before every plan and by the hook scripts on the studio's server. None: not my tracker, or it has no such
-    task; the person then reads that the task is unknown.
+    Asked before every plan and by the hook scripts on the studio's server. `task` may also be written `PROJECT/TASK`.
+    None: not my tracker, or it has no such task; the person then reads that the task is unknown.
     """
 
 

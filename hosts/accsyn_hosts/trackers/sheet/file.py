@@ -52,21 +52,30 @@ class SheetFile:
             refuse_if_open(self.path)
             base = expected = self._settled()
             for _ in range(ATTEMPTS):
-                grid = self._parse(base)
-                if not edit(grid):
-                    return self._restore(base, expected)
-                content = self._content(grid)
+                content = self._edited(edit, base, expected)
+                if content is None:
+                    return False
                 displaced = self._swap(content)
                 if displaced == expected:
                     return True
                 base, expected = displaced, content  # theirs was in place: the edit goes on top of it
             raise SheetBusyError(sheet=self.path, reason="somebody saves it again and again")
 
-    def _restore(self, base: bytes, expected: bytes) -> bool:
-        """Nothing to edit: what somebody saved meanwhile and we displaced goes back; False, we changed nothing."""
+    def _edited(self, edit: Edit, base: bytes, expected: bytes) -> bytes | None:
+        """The new content, or None when there is nothing to change; what was displaced goes back before giving up."""
+        try:
+            grid = self._parse(base)
+            content = self._content(grid) if edit(grid) else None
+        except Exception:
+            self._restore(base, expected)
+            raise
+        if content is None:
+            self._restore(base, expected)
+        return content
+
+    def _restore(self, base: bytes, expected: bytes) -> None:
         if base != expected:
             self._swap(base)
-        return False
 
     def _swap(self, content: bytes) -> bytes:
         try:
