@@ -192,6 +192,16 @@ class Root:
         with _told(check(folder)):
             return [name for name, _ in self._tree.scan(folder) if is_hidden(name)]
 
+    def ignores_case(self) -> bool:
+        """Whether this disk takes two names that differ in case for one; found out by trying."""
+        probe = f"{HIDDEN}case{HIDDEN_END}"
+        fd, _ = self.open_partial(probe)
+        os.close(fd)
+        try:
+            return self.exists(probe.upper())
+        finally:
+            self.remove(probe)
+
     def free_bytes(self, path: str) -> int:
         with _told(check(path)):
             return self._tree.free_bytes(path)

@@ -6,6 +6,7 @@ ticket's, and its greeting came within five seconds of its start. Anything else 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -194,6 +195,8 @@ class Gate:
         """Take a ticket off the list; the last one closes the port. Called with the lock held."""
         self._awaited.pop(awaited.ticket.transfer, None)
         if not self._awaited and self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)  # a close alone waits for the accept that is under way
             self._listener.close()
             self._listener = None
         awaited.settled.set()

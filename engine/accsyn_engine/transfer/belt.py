@@ -1,0 +1,57 @@
+"""A bounded queue between two threads that can be ended under both."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Ended(Exception):  # not an error: the transfer is over and the thread goes home
+    """The belt was ended; nothing more comes or goes."""
+
+
+class Belt(Generic[T]):
+    """Holds up to `size` things; without a size its user bounds it otherwise."""
+
+    def __init__(self, size: float = math.inf) -> None:
+        self._size = size
+        self._things: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._is_over = False
+
+    def put(self, thing: T) -> None:
+        """Add at the end, waiting for room. Raises Ended."""
+        with self._changed:
+            while len(self._things) >= self._size and not self._is_over:
+                self._changed.wait()
+            if self._is_over:
+                raise Ended
+            self._things.append(thing)
+            self._changed.notify_all()
+
+    def get(self) -> T:
+        """Take from the front, waiting for something. Raises Ended."""
+        return self.take(1)[0]
+
+    def take(self, most: int) -> list[T]:
+        """Take one to `most` things from the front, waiting for the first. Raises Ended."""
+        with self._changed:
+            while not self._things and not self._is_over:
+                self._changed.wait()
+            if self._is_over:
+                raise Ended
+            taken = [self._things.popleft() for _ in range(min(most, len(self._things)))]
+            self._changed.notify_all()
+            return taken
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def end(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()

@@ -1,0 +1,211 @@
+"""Drives the session connection from one thread; the other threads of the transfer post to it and fail through it.
+
+One thread, because a TLS connection must not be read and written by two at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.belt import Ended
+from accsyn_engine.transfer.channel import Connection
+from accsyn_engine.transfer.errors import PeerLost, TransferError, from_code, lost_on_os_error
+from accsyn_engine.wire import messages
+from accsyn_engine.wire.errors import LocalProtocolError
+from accsyn_plugins.errors import AccsynError
+
+PING_S = 3.0
+SILENCE_S = 15.0  # a peer that says nothing for so long is gone
+TICK_S = 0.1
+BUSY_S = 0.005  # a look again at work that has piled up
+FAREWELL_S = 1.0  # for telling the other side why
+READS_A_TURN = 64  # so that a talkative peer does not keep us from answering
+
+
+class Link:
+    """The session of one transfer, and its crew of threads."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._channel = connection.session
+        self._clock = clock
+        self.is_ready: Callable[[], bool] = lambda: True  # false holds the other side back
+        self._outbox: deque[messages.Event] = deque()
+        self._unsent = b""
+        self._error: AccsynError | None = None
+        self._failed_at = 0.0
+        self._is_finished = False
+        self._is_told = False  # the other side ended it and knows why
+        self._crew: list[threading.Thread] = []
+        self._endings: list[Callable[[], None]] = []
+        self._awake, self._bell = socket.socketpair()
+        self._awake.setblocking(False)
+        self._bell.setblocking(False)
+        self._heard_at = self._said_at = clock.monotonic()
+
+    def post(self, event: messages.Event) -> None:
+        """Say this to the other side soon; from any thread."""
+        self._outbox.append(event)
+        self._ring()
+
+    def fail(self, error: AccsynError) -> None:
+        """End the transfer with this error; from any thread, the first one counts."""
+        if self._error is None:
+            self._failed_at = self._clock.monotonic()
+            self._error = error
+        self._ring()
+
+    def finish(self) -> None:
+        """End well once everything posted is sent; from the thread of `run`."""
+        self._is_finished = True
+
+    def on_end(self, ending: Callable[[], None]) -> None:
+        """Call this when the transfer ends, to wake whoever waits."""
+        self._endings.append(ending)
+
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Run `work` in a thread of this transfer; its error is the transfer's."""
+        thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+        self._crew.append(thread)
+        thread.start()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Ended:
+            pass
+        except AccsynError as error:
+            self.fail(error)
+        except Exception as error:
+            unexpected = TransferError(f"The transfer stopped on an unexpected error: {error!r}. Please report it.")
+            unexpected.__cause__ = error
+            self.fail(unexpected)
+
+    def _ring(self) -> None:
+        with contextlib.suppress(OSError):  # full, so it rings already; or closed, so nobody listens
+            self._bell.send(b"\0")
+
+    def run(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
+        """Carry the conversation until `finish` or an error, then bring the crew home. Raises AccsynError."""
+        self._channel.socket.setblocking(False)
+        try:
+            self._converse(hear, tick)
+        except AccsynError as error:
+            # What was said last may be the reason of a lost connection.
+            final = self._error if isinstance(error, PeerLost) and self._error is not None else error
+            self._farewell(final)
+            raise final from final.__cause__
+        finally:
+            self._end()
+
+    def _converse(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._awake, selectors.EVENT_READ)
+            selector.register(self._channel.socket, selectors.EVENT_READ)
+            for event in self._channel.early():
+                self._hear(event, hear)
+            while True:
+                self._flush()
+                if self._is_done():
+                    return  # without another read: the other side may have closed after our last word
+                self._await(selector)
+                self._drain_bell()
+                if self.is_ready():
+                    self._read(hear)
+                if self._error is not None and not self._may_hear_why(self._error):
+                    raise self._error
+                self._keep_alive()
+                tick(self._clock.monotonic())
+
+    def _await(self, selector: selectors.BaseSelector) -> None:
+        """Wait for the socket, for something to say, or for the next tick."""
+        if not self.is_ready():
+            # What is not read is not silence; the other side is held back by TCP meanwhile.
+            self._heard_at = self._clock.monotonic()
+            self._clock.sleep(BUSY_S)
+            return
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
+        selector.modify(self._channel.socket, events)
+        selector.select(TICK_S)
+
+    def _is_done(self) -> bool:
+        return self._is_finished and not self._outbox and not self._unsent
+
+    def _may_hear_why(self, error: AccsynError) -> bool:
+        """A bulk channel often breaks a moment before the session brings the reason."""
+        return isinstance(error, PeerLost) and self._clock.monotonic() - self._failed_at < FAREWELL_S
+
+    def _drain_bell(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._awake.recv(4096)
+
+    def _read(self, hear: Callable[[messages.Event], None]) -> None:
+        for _ in range(READS_A_TURN):
+            with lost_on_os_error():
+                try:
+                    count = self._channel.socket.recv_into(self._channel.session.get_buffer())
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    return
+            if not count:
+                raise PeerLost(detail="it closed the connection")
+            self._heard_at = self._clock.monotonic()
+            for event in self._channel.session.received(count):
+                self._hear(event, hear)
+
+    def _hear(self, event: messages.Event, hear: Callable[[messages.Event], None]) -> None:
+        if isinstance(event, messages.Stop):
+            self._is_told = True
+            raise from_code(event.code, event.message)
+        if not isinstance(event, messages.Ping):
+            hear(event)
+
+    def _flush(self) -> None:
+        while self._outbox or self._unsent:
+            if not self._unsent:
+                self._unsent = self._channel.session.send(self._outbox.popleft())
+            with lost_on_os_error():
+                try:
+                    sent = self._channel.socket.send(self._unsent)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    return
+            self._unsent = self._unsent[sent:]
+            self._said_at = self._clock.monotonic()
+
+    def _keep_alive(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._heard_at > SILENCE_S:
+            raise PeerLost(detail=f"it was silent for {SILENCE_S:.0f} s")
+        if now - self._said_at > PING_S:
+            self._outbox.append(messages.Ping())
+
+    def _farewell(self, error: AccsynError) -> None:
+        """Tell the other side why, as far as it still listens."""
+        if isinstance(error, PeerLost) or self._is_told:
+            return
+        sock = self._channel.socket
+        with contextlib.suppress(OSError, LocalProtocolError):  # gone, or not in a state to be told
+            sock.settimeout(FAREWELL_S)
+            farewell = self._channel.session.send(messages.Stop(error.code, error.message))
+            sock.sendall(self._unsent + farewell)
+            socket.socket.shutdown(sock, socket.SHUT_WR)
+            until = self._clock.monotonic() + FAREWELL_S
+            while sock.recv(65536) and self._clock.monotonic() < until:
+                pass  # until it has read our last word and closes
+
+    def _end(self) -> None:
+        for channel in (self._connection.session, *self._connection.bulk):
+            channel.close()
+        for ending in self._endings:
+            ending()
+        for thread in self._crew:
+            thread.join()
+        self._awake.close()
+        self._bell.close()
+        self._connection.close()

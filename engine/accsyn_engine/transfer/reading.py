@@ -1,0 +1,150 @@
+"""The sender's reader: files in manifest order, hashed while read, cut into blocks of the stream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from accsyn_engine.transfer import system
+from accsyn_engine.transfer.belt import Belt
+from accsyn_engine.transfer.errors import NotFound, SourceChanged, SourceMissing, SourceRefused, TransferError
+from accsyn_engine.transfer.link import Link
+from accsyn_engine.transfer.shipment import Parcel, Shipment
+from accsyn_engine.wire import messages, names
+from accsyn_engine.wire.messages import MAX_PAYLOAD
+from accsyn_engine.wire.session import HEAD_ROOM
+
+DIGESTS_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A buffer with `length` bytes of the stream from `position`, after HEAD_ROOM free bytes."""
+
+    buffer: memoryview
+    position: int
+    length: int
+
+
+class Blocks:
+    """Cuts the stream into blocks; a fixed pool of buffers is all the memory there is."""
+
+    def __init__(self, pool: Belt[memoryview], out: Belt[Filled], size: Callable[[], int]) -> None:
+        self._pool = pool
+        self._out = out
+        self._size = size
+        self._buffer: memoryview | None = None
+        self._start = 0
+        self._filled = 0
+        self._capacity = 0
+
+    def room(self, position: int) -> memoryview:
+        """Where bytes of the stream from `position` go; never empty."""
+        if self._buffer is not None and position != self._start + self._filled:
+            self.flush()
+        if self._buffer is None:
+            self._buffer = self._pool.get()
+            self._start, self._filled, self._capacity = position, 0, self._size()
+        return self._buffer[HEAD_ROOM + self._filled : HEAD_ROOM + self._capacity]
+
+    def took(self, count: int) -> bool:
+        """Count bytes put into the room; true when that completed a block."""
+        self._filled += count
+        if self._filled < self._capacity:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Send what there is, however little."""
+        if self._buffer is None:
+            return
+        if self._filled:
+            self._out.put(Filled(self._buffer, self._start, self._filled))
+        else:
+            self._pool.put(self._buffer)
+        self._buffer = None
+
+
+class Reading:
+    """Reads what is wanted, and all of a file that is wanted in part: its digest is of the whole."""
+
+    def __init__(self, shipment: Shipment, link: Link, blocks: Blocks) -> None:
+        self._shipment = shipment
+        self._link = link
+        self._blocks = blocks
+        self._digests: list[tuple[int, bytes]] = []
+        self._aside = memoryview(bytearray(MAX_PAYLOAD))  # for what is read to be hashed only
+
+    def run(self) -> None:
+        while True:
+            parcel = self._shipment.poll_next()
+            if parcel is None:
+                self._blocks.flush()
+                self._tell()
+                parcel = self._shipment.wait_next()
+            self._read(parcel)
+
+    def _tell(self) -> None:
+        if self._digests:
+            self._link.post(messages.Digests(tuple(self._digests)))
+            self._digests = []
+
+    def _read(self, parcel: Parcel) -> None:
+        shown = names.shown(parcel.path)
+        try:
+            digest = self._digest_of(parcel, shown)
+        except TransferError as error:
+            known = SourceMissing(path=shown) if isinstance(error, NotFound) else error
+            self._fail(parcel, known)
+        except OSError as error:
+            self._fail(parcel, SourceRefused(path=shown, detail=error.strerror or "it could not be read"))
+        else:
+            if digest is not None:
+                self._shipment.set_digest(parcel, digest)
+                self._digests.append((parcel.index, digest))
+                if len(self._digests) >= DIGESTS_AT_ONCE:
+                    self._tell()
+
+    def _fail(self, parcel: Parcel, error: TransferError) -> None:
+        if self._shipment.fail(parcel, error.code, error.message):
+            self._link.post(messages.Failed(parcel.index, error.code, error.message))
+
+    def _digest_of(self, parcel: Parcel, shown: str) -> bytes | None:
+        """Send one file; None when the receiver does not want it after all. Raises SourceChanged, OSError."""
+        assert parcel.root is not None  # noqa: S101  # what has none is never to be read
+        fd = parcel.root.open_read(parcel.path)
+        try:
+            _check_unchanged(fd, parcel, shown)
+            digest = self._send(fd, parcel, shown)
+            _check_unchanged(fd, parcel, shown)
+        finally:
+            os.close(fd)
+        return digest
+
+    def _send(self, fd: int, parcel: Parcel, shown: str) -> bytes | None:
+        hasher = blake3()
+        position = parcel.start
+        while position < parcel.end:
+            count, is_wanted = self._shipment.piece(parcel, position, MAX_PAYLOAD)
+            if not count:
+                return None
+            view = self._blocks.room(position)[:count] if is_wanted else self._aside[:count]
+            got = system.pread(fd, view, position - parcel.start)
+            if got != len(view):
+                raise SourceChanged(path=shown)
+            hasher.update(view)
+            position += got
+            if is_wanted and self._blocks.took(got):
+                self._tell()
+        digest: bytes = hasher.digest()
+        return digest
+
+
+def _check_unchanged(fd: int, parcel: Parcel, shown: str) -> None:
+    facts = os.fstat(fd)
+    if (facts.st_size, facts.st_mtime_ns) != (parcel.entry.size, parcel.entry.mtime):
+        raise SourceChanged(path=shown)

@@ -1,0 +1,229 @@
+"""Receives the files of one transfer: surveyor, committer and one thread a bulk channel around the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.arrival import Arrival
+from accsyn_engine.transfer.belt import Belt
+from accsyn_engine.transfer.channel import Channel, Connection
+from accsyn_engine.transfer.commit import Committer
+from accsyn_engine.transfer.errors import PeerLost, ReceiptInvalid, TransferError
+from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.gauge import Gauge
+from accsyn_engine.transfer.link import Link
+from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
+from accsyn_engine.transfer.stowage import Stowage
+from accsyn_engine.transfer.survey import Surveyor
+from accsyn_engine.transfer.work import Control, Item, Outcome
+from accsyn_engine.wire import messages
+from accsyn_engine.wire.errors import RemoteProtocolError
+from accsyn_engine.wire.manifest import Outcome as EntryOutcome
+from accsyn_engine.wire.messages import MAX_PAYLOAD
+
+ACK_S = 0.1
+BYE_S = 5.0  # how long the sender's last word is awaited; everything is in place by then
+
+
+def receive(
+    connection: Connection,
+    destination: Callable[[int], Item],
+    control: Control,
+    *,
+    job: str,
+    clock: Clock,
+    fresh: bool = False,
+    folds: Callable[[Root], bool] = Root.ignores_case,
+) -> Outcome:
+    """Take what the other side sends; blocks until both have signed the receipt.
+
+    `destination` gives the place of a task's item and raises LookupError for a task that was not announced. `fresh`
+    says that nothing of this job can lie there yet, which saves the sender one round trip. Failures of single files
+    stand in the outcome; what ends the transfer is raised: TransferStopped, PeerLost, DiskFull, ProtocolError. The
+    connection is closed in any case.
+    """
+    return Receiver(connection, destination, control, job=job, clock=clock, fresh=fresh, folds=folds).run()
+
+
+class Receiver:
+    """One running receive."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        destination: Callable[[int], Item],
+        control: Control,
+        *,
+        job: str,
+        clock: Clock,
+        fresh: bool,
+        folds: Callable[[Root], bool],
+    ) -> None:
+        self._connection = connection
+        self._control = control
+        self._job = job
+        self._is_fresh = fresh
+        self._clock = clock
+        self._link = Link(connection, clock)
+        self._stowage = Stowage()
+        self._gauge = Gauge()
+        self._committer = Committer(self._stowage, self._link)
+        self._resumed: Belt[Arrival] = Belt()
+        self._surveyor = Surveyor(
+            stowage=self._stowage,
+            committer=self._committer,
+            link=self._link,
+            gauge=self._gauge,
+            resumed=self._resumed,
+            destination=destination,
+            job=job,
+            is_fresh=fresh,
+            folds=folds,
+        )
+        self._acked = messages.Ack(0, 0, 0, 0)
+        self._acked_at = 0.0
+        self._receipt: dict[str, Any] | None = None
+        self._signed_at = 0.0
+
+    def run(self) -> Outcome:
+        endings = (
+            self._stowage.end,
+            self._gauge.end,
+            self._committer.end,
+            self._resumed.end,
+            self._surveyor.events.end,
+        )
+        for ending in endings:
+            self._link.on_end(ending)
+        self._link.is_ready = lambda: not self._surveyor.is_behind()
+        self._control.attach(self._link.fail)
+        self._link.post(messages.Accept(self._job, self._is_fresh))
+        try:
+            self._converse()
+            self._surveyor.sweep()
+        finally:
+            self._stowage.close()
+            self._surveyor.close()
+        stowage = self._stowage
+        tasks = tuple(sorted(stowage.tasks - stowage.failed_tasks))
+        return Outcome(self._control.progress(), tuple(stowage.failures), self._receipt, tasks)
+
+    def _converse(self) -> None:
+        try:
+            self._link.run(self._hear, self._tick)
+        except PeerLost:
+            if self._receipt is None:
+                raise
+            # All is in place and signed; only the sender's goodbye is missing.
+
+    def _hear(self, event: messages.Event) -> None:
+        match event:
+            case messages.Offer():
+                self._begin(event)
+            case messages.Finish():
+                self._sign(event)
+            case messages.Bye():
+                self._link.finish()
+            case _:
+                self._surveyor.events.put(event)
+
+    def _begin(self, offer: messages.Offer) -> None:
+        if offer.job != self._job:
+            raise RemoteProtocolError(detail="it sends another job")
+        self._link.start("survey", self._surveyor.run)
+        self._link.start("commit", self._committer.run)
+        self._link.start("hash", self._catch_up)
+        for channel in self._connection.bulk:
+            self._link.start("bulk", lambda channel=channel: self._drain(channel))  # type: ignore[misc]  # bound now
+
+    def _drain(self, channel: Channel) -> None:
+        """Read one bulk channel; its blocks go to disk from the buffer they were decrypted into."""
+        aside = memoryview(bytearray(MAX_PAYLOAD))
+        while True:
+            for event in channel.receive():
+                assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
+                self._stow(event, aside)
+
+    def _stow(self, block: messages.Block, aside: memoryview) -> None:
+        position, payload = block.position, block.payload
+        while payload:
+            arrival, end = self._stowage.locate(position)
+            piece, payload = payload[: end - position], payload[end - position :]
+            if arrival is not None:
+                self._accept(arrival, position - arrival.start, piece, aside)
+            position = end
+
+    def _accept(self, arrival: Arrival, offset: int, piece: memoryview, aside: memoryview) -> None:
+        if not arrival.is_open and arrival.outcome is EntryOutcome.OPEN:
+            self._gauge.wait_for_room()
+        try:
+            taken = arrival.accept(offset, piece, aside)
+        except PeerLost:
+            raise
+        except (OSError, TransferError) as error:
+            self._committer.refuse(arrival, error)
+            return
+        self._stowage.count(taken, taken)
+        self._committer.take(arrival)
+
+    def _catch_up(self) -> None:
+        """Hash what earlier tries left, beside the blocks that come in."""
+        aside = memoryview(bytearray(MAX_PAYLOAD))
+        while True:
+            arrival = self._resumed.get()
+            try:
+                arrival.catch_up(aside)
+            except (OSError, TransferError) as error:
+                self._committer.refuse(arrival, error)
+            else:
+                self._committer.take(arrival)
+
+    def _tick(self, now: float) -> None:
+        """Say how things stand, when that has changed; give up waiting for a goodbye."""
+        if self._receipt is not None:
+            if now - self._signed_at > BYE_S:
+                self._link.finish()
+            return
+        ack = self._stowage.ack()
+        if ack == self._acked or (now - self._acked_at < ACK_S and not self._stowage.is_settled()):
+            return
+        self._acked, self._acked_at = ack, now
+        self._link.post(ack)
+        self._report()
+
+    def _report(self) -> None:
+        stowage = self._stowage
+        self._control.report(
+            size=stowage.size,
+            acked=stowage.written,
+            moved=stowage.moved,
+            files=stowage.files,
+            files_done=stowage.done,
+            walking=not stowage.is_complete,
+        )
+
+    def _sign(self, finish: messages.Finish) -> None:
+        """Sign what the sender signed, if it is what happened here. Raises ReceiptInvalid."""
+        stowage, ticket = self._stowage, self._connection.ticket
+        if not stowage.is_settled():
+            raise RemoteProtocolError(detail="it finishes before everything is settled")
+        root = stowage.root.digest()
+        statement = Statement(self._job, ticket.transfer, root, stowage.done, stowage.done_size, stowage.failed)
+        if (finish.root, finish.files, finish.size, finish.failed) != (
+            root,
+            stowage.done,
+            stowage.done_size,
+            stowage.failed,
+        ):
+            raise ReceiptInvalid(detail="the two ends do not agree on what was sent; start the transfer again")
+        mine = signature_of(statement, ticket)
+        self._receipt = make_receipt(
+            statement,
+            sender=(ticket.peer_certificate, finish.signature),
+            receiver=(ticket.identity.certificate, mine),
+        )
+        self._signed_at = self._clock.monotonic()
+        self._report()
+        self._link.post(messages.Receipt(mine))

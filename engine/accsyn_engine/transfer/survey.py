@@ -1,0 +1,246 @@
+"""The receiver's look at its disk for each page of the manifest: what is there, what is wanted, what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from blake3 import blake3
+
+from accsyn_engine.transfer import files
+from accsyn_engine.transfer.arrival import Arrival, job_prefix
+from accsyn_engine.transfer.belt import Belt
+from accsyn_engine.transfer.commit import Committer
+from accsyn_engine.transfer.errors import (
+    DestinationRefused,
+    DiskFull,
+    NotFound,
+    PeerLost,
+    TransferError,
+)
+from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.gauge import Gauge
+from accsyn_engine.transfer.link import Link
+from accsyn_engine.transfer.shipment import OPEN_ENTRIES
+from accsyn_engine.transfer.stowage import Stowage
+from accsyn_engine.transfer.tree import join, split
+from accsyn_engine.transfer.work import Item
+from accsyn_engine.wire import messages, names
+from accsyn_engine.wire.errors import RemoteProtocolError
+from accsyn_engine.wire.manifest import Kind, Outcome
+
+MOST_COMING = 2 * OPEN_ENTRIES
+BACKLOG = 128  # frames that wait for the survey before the session stops reading
+
+
+class Surveyor:
+    """Works through manifest pages, digests and failures in the order they came."""
+
+    def __init__(
+        self,
+        *,
+        stowage: Stowage,
+        committer: Committer,
+        link: Link,
+        gauge: Gauge,
+        resumed: Belt[Arrival],
+        destination: Callable[[int], Item],
+        job: str,
+        is_fresh: bool,
+        folds: Callable[[Root], bool],
+    ) -> None:
+        self._stowage = stowage
+        self._committer = committer
+        self._link = link
+        self._gauge = gauge
+        self._resumed = resumed
+        self._destination = destination
+        self._job = job
+        self._is_fresh = is_fresh
+        self._folds = folds
+        self._items: dict[int, Item] = {}
+        self._roots: dict[Path, Root] = {}
+        self._folded: dict[Path, set[bytes] | None] = {}  # None where the disk tells names apart
+        self._coming: dict[tuple[Path, str], Arrival] = {}
+        self._folder: tuple[Path, str] | None = None  # the last one known to exist
+        self._touched: set[tuple[Path, str]] = set()
+        self._owed: dict[Path, int] = {}  # bytes asked for, by root
+        self._page = 0
+        self.events: Belt[messages.Event] = Belt()
+
+    def is_behind(self) -> bool:
+        return len(self.events) >= BACKLOG
+
+    def run(self) -> None:
+        while True:
+            event = self.events.get()
+            match event:
+                case messages.Manifest():
+                    self._survey(event)
+                case messages.ManifestEnd():
+                    self._end(event)
+                case messages.Digests():
+                    self._take_digests(event)
+                case messages.Failed():
+                    self._take_failure(event)
+
+    def _survey(self, page: messages.Manifest) -> None:
+        stowage = self._stowage
+        if (page.page, page.first, page.position) != (self._page, stowage.entries, stowage.size) or not page.entries:
+            raise RemoteProtocolError(detail="a manifest page out of its order")
+        self._page += 1
+        arrivals, position = [], page.position
+        for number, entry in enumerate(page.entries):
+            arrivals.append(Arrival(page.first + number, entry, position))
+            position += entry.size
+        present = bytearray((len(arrivals) + 7) // 8)
+        ranges: list[tuple[int, int]] = []
+        for number, arrival in enumerate(arrivals):
+            self._look(arrival)
+            if arrival.outcome is Outcome.PRESENT:
+                present[number // 8] |= 1 << (number % 8)
+            elif arrival.outcome is Outcome.OPEN:
+                _extend(ranges, arrival.missing())
+        self._check_room()
+        self._link.post(messages.Wants(page.page, bytes(present), tuple(ranges)))
+        stowage.add(arrivals)
+        self._start(arrivals)
+
+    def _look(self, arrival: Arrival) -> None:
+        """Decide what becomes of one entry as far as the disk can tell."""
+        kind = arrival.entry.kind
+        root_path, root = self._place(arrival)
+        if kind is Kind.OTHER:
+            return  # its failure follows
+        try:
+            if kind is Kind.FOLDER:
+                self._make_folder(root_path, root, arrival.path)
+                arrival.outcome = Outcome.LANDED
+            else:
+                self._look_at_file(arrival, root_path, root)
+        except (DiskFull, PeerLost):
+            raise
+        except TransferError as error:
+            refused = DestinationRefused(
+                path=names.shown(arrival.path), detail=error.facts.get("detail", error.message)
+            )
+            self._stowage.fail(arrival, refused.code, refused.message, self._link.post)
+
+    def _place(self, arrival: Arrival) -> tuple[Path, Root]:
+        """Where an entry lands: below the destination of its task and nowhere else."""
+        task = arrival.entry.task
+        if task not in self._items:
+            try:
+                self._items[task] = self._destination(task)
+            except LookupError as error:
+                raise RemoteProtocolError(detail="a file of a task that was not announced") from error
+        item = self._items[task]
+        if item.root not in self._roots:
+            self._roots[item.root] = Root(item.root)
+        root = self._roots[item.root]
+        arrival.place(root, join(item.path, names.to_text(arrival.entry.path)), self._job, self._gauge)
+        return item.root, root
+
+    def _look_at_file(self, arrival: Arrival, root_path: Path, root: Root) -> None:
+        self._check_twins(arrival, root_path, root)
+        try:
+            there = root.stat(arrival.path)
+        except NotFound:
+            self._make_folder(root_path, root, split(arrival.path)[0])
+        else:
+            if there.kind != files.FILE:
+                raise DestinationRefused(path=names.shown(arrival.path), detail="there is no plain file of that name")
+            if (there.size, there.mtime) == (arrival.entry.size, arrival.entry.mtime):
+                arrival.outcome = Outcome.PRESENT
+                self._stowage.count(arrival.entry.size)
+                return
+        if not self._is_fresh:
+            self._touched.add((root_path, split(arrival.path)[0]))
+            self._stowage.count(arrival.resume())
+        self._owed[root_path] = self._owed.get(root_path, 0) + sum(b - a for a, b in arrival.missing())
+
+    def _check_twins(self, arrival: Arrival, root_path: Path, root: Root) -> None:
+        """Refuse a second file of the same name, and one that the disk takes for the same."""
+        key = (root_path, arrival.path)
+        twin = self._coming.get(key)
+        if twin is not None and twin.outcome is Outcome.OPEN:
+            raise DestinationRefused(path=names.shown(arrival.path), detail="two files of this transfer have that name")
+        self._coming[key] = arrival
+        if len(self._coming) > MOST_COMING:
+            self._coming = {key: arrival for key, arrival in self._coming.items() if arrival.outcome is Outcome.OPEN}
+        if root_path not in self._folded:
+            self._folded[root_path] = set() if self._folds(root) else None
+        folded = self._folded[root_path]
+        if folded is None:
+            return
+        digest = blake3(names.fold(arrival.path).encode("utf-8", "surrogateescape")).digest(8)
+        if digest in folded:
+            detail = "another file of this transfer differs from it only in case, and this disk takes both for one"
+            raise DestinationRefused(path=names.shown(arrival.path), detail=detail)
+        folded.add(digest)
+
+    def _make_folder(self, root_path: Path, root: Root, folder: str) -> None:
+        if self._folder != (root_path, folder):
+            root.mkdir(folder)
+            self._folder = (root_path, folder)
+
+    def _check_room(self) -> None:
+        """Refuse before the first byte what cannot fit."""
+        for root_path, owed in self._owed.items():
+            has = self._roots[root_path].free_bytes("")
+            needs = owed - self._stowage.moved
+            if needs > has:
+                raise DiskFull(needs=needs, has=has)
+
+    def _start(self, arrivals: list[Arrival]) -> None:
+        """Send on its way what does not wait for a block: empty files, and what an earlier try left to hash."""
+        for arrival in arrivals:
+            if arrival.outcome is not Outcome.OPEN or arrival.entry.kind is not Kind.FILE:
+                continue
+            if not arrival.entry.size:
+                self._committer.take(arrival)
+            elif arrival.is_open:
+                self._resumed.put(arrival)
+
+    def _end(self, end: messages.ManifestEnd) -> None:
+        if end.pages != self._page:
+            raise RemoteProtocolError(detail="the manifest's sums do not fit its pages")
+        self._stowage.complete(end.entries, end.size)
+
+    def _take_digests(self, event: messages.Digests) -> None:
+        for index, digest in event.digests:
+            arrival = self._stowage.find(index)
+            if arrival is None or arrival.outcome is not Outcome.OPEN:
+                continue  # refused here or present after all
+            if arrival.digest is not None or arrival.entry.kind is not Kind.FILE:
+                raise RemoteProtocolError(detail="a second digest of one file")
+            arrival.digest = digest
+            self._committer.take(arrival)
+
+    def _take_failure(self, event: messages.Failed) -> None:
+        arrival = self._stowage.find(event.index)
+        if arrival is None:
+            return  # present here; that the source cannot be read does not matter
+        self._stowage.fail(arrival, event.code, event.message)
+
+    def sweep(self) -> None:
+        """Remove what earlier tries of this job left in the folders touched."""
+        prefix = job_prefix(self._job)
+        for root_path, folder in self._touched:
+            root = self._roots[root_path]
+            for name in root.hidden(folder):
+                if name.startswith(prefix):
+                    root.remove(join(folder, name))
+
+    def close(self) -> None:
+        for root in self._roots.values():
+            root.close()
+
+
+def _extend(ranges: list[tuple[int, int]], more: list[tuple[int, int]]) -> None:
+    """Append ranges in order, uniting those that touch."""
+    for start, end in more:
+        if ranges and ranges[-1][1] == start:
+            ranges[-1] = (ranges[-1][0], end)
+        else:
+            ranges.append((start, end))
