@@ -1,0 +1,139 @@
+"""Answers what the engine asks about files on this machine: list, measure, make, rename, move, delete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from accsyn_engine.agent.errors import AgentError, RequestInvalidError, TooManyEntriesError
+from accsyn_engine.agent.listing import MOST_ENTRIES, list_folder, read_wish
+from accsyn_engine.agent.tools import Tools
+from accsyn_engine.agent.workers import Workers
+from accsyn_engine.transfer.files import Root
+from accsyn_plugins.errors import AccsynError
+
+THREADS = 4
+DEADLINE_S = 20.0
+PATIENCE_S = 60.0  # nobody waits longer for an answer
+ANSWER_LIMIT = 15 * 1024 * 1024  # bytes; the engine takes 16 MiB
+
+Data = dict[str, Any]
+Operation = Callable[[Root, str, Data], Any]
+
+
+def _ls(root: Root, path: str, data: Data) -> Any:
+    return list_folder(root, path, read_wish(data))
+
+
+def _getsize(root: Root, path: str, data: Data) -> Any:
+    del data
+    return root.size(path)
+
+
+def _exists(root: Root, path: str, data: Data) -> Any:
+    del data
+    return root.exists(path)
+
+
+def _mkdir(root: Root, path: str, data: Data) -> Any:
+    del data
+    root.mkdir(path)
+    return True
+
+
+def _rename(root: Root, path: str, data: Data) -> Any:
+    # The new name alone, or the whole new path in the same folder.
+    target = _target(data)
+    folder, _, name = target.rpartition("/")
+    if folder and folder != path.rpartition("/")[0]:
+        raise RequestInvalidError(what=f'A rename stays in its folder; move "{path}" to reach another one.')
+    root.rename(path, name)
+    return True
+
+
+def _move(root: Root, path: str, data: Data) -> Any:
+    if data.get("to_root", data["root"]) != data["root"]:
+        raise RequestInvalidError(
+            what="A move stays in its volume; send the files to another one and delete them then."
+        )
+    root.move(path, _target(data))
+    return True
+
+
+def _delete(root: Root, path: str, data: Data) -> Any:
+    root.delete(path, force=bool(data.get("force")))
+    return True
+
+
+OPERATIONS: dict[str, Operation] = {
+    "ls": _ls,
+    "getsize": _getsize,
+    "exists": _exists,
+    "mkdir": _mkdir,
+    "rename": _rename,
+    "move": _move,
+    "delete": _delete,
+}
+
+
+def _target(data: Data) -> str:
+    target = data.get("to")
+    if not isinstance(target, str) or not target:
+        raise RequestInvalidError(what="The engine did not say where to; `to` is missing.")
+    return target
+
+
+class Questions:
+    """Takes `request` events; a few at a time are worked on, the rest wait."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._workers = Workers(
+            "question", THREADS, lambda error: tools.log.fault("A question was not answered.", error)
+        )
+
+    def ask(self, data: Data) -> None:
+        """Answer this soon. An answer the engine has already does no harm."""
+        self._workers.add(lambda: self._tell(data["request"], self._answer(data)))
+
+    def close(self) -> None:
+        """Leave what has not begun."""
+        self._workers.close(wait_s=0)
+
+    def _answer(self, data: Data) -> Data:
+        operation = str(data.get("operation"))
+        try:
+            answer = {"answer": self._carry_out(operation, data["data"])}
+        except AccsynError as error:
+            return _refusal(error)
+        except Exception as error:
+            self._tools.log.fault(f"The question {operation} failed on an unexpected error.", error)
+            return _refusal(AgentError(f"The agent on {self._tools.machine} failed in {operation}; see its log."))
+        if len(json.dumps(answer)) > ANSWER_LIMIT:
+            path = data["data"].get("path") or "/"
+            return _refusal(TooManyEntriesError(path=path, limit=MOST_ENTRIES))
+        return answer
+
+    def _carry_out(self, operation: str, data: Data) -> Any:
+        if operation not in OPERATIONS:
+            raise RequestInvalidError(what=f"The agent on {self._tools.machine} does not know {operation}; update it.")
+        place = self._tools.roots.place(data["root"], data["path"])
+        with Root(place.root) as root:
+            return OPERATIONS[operation](root, place.path, data)
+
+    def _tell(self, request: str, answer: Data) -> None:
+        until = self._tools.clock.monotonic() + PATIENCE_S
+        try:
+            self._tools.until_answered(
+                f"requests/{request}",
+                answer,
+                deadline_s=DEADLINE_S,
+                is_over=lambda: self._tools.clock.monotonic() > until,
+            )
+        except AccsynError as error:
+            self._tools.log.say(f"An answer was not delivered: {error.message}")
+
+
+def _refusal(error: AccsynError) -> Data:
+    return {"error": {"code": error.code, "message": error.message}}
