@@ -117,7 +117,7 @@ class Stream:
                 await self._wait(min(left, self._look_s))
 
     async def _read(self) -> list[dict[str, Any]]:
-        events = await self._threads.run(
+        events: list[dict[str, Any]] = await self._threads.run(
             agents.events, self._context, self._caller, self._client, self._after, limit=PAGE
         )
         if events:

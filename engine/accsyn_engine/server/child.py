@@ -102,7 +102,7 @@ class ServerAgent:
     def _start(self) -> None:
         arguments = self._command.arguments()
         write_private(self._started_with, json.dumps(arguments))
-        with (self._folder / "log").open("ab") as out:
+        with (self._folder / "log").open("wb") as out:
             self._process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
@@ -115,7 +115,7 @@ class ServerAgent:
                 continue
             if self._clock.monotonic() - alive_since > STEADY_S:
                 pauses = iter(RESTART_S)
-            log.warning('The server agent ended by itself; its log is "%s"', self._folder / "log")
+            log.warning('The server agent ended by itself; its log is "%s"', self._folder / "agent.log")
             if self._stop.wait(next(pauses, RESTART_S[-1])):
                 return
             self._start()

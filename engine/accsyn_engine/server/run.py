@@ -148,8 +148,8 @@ def _stop_signal() -> asyncio.Event:
 @asynccontextmanager
 async def _listening(app: Starlette, listeners: list[tuple[Listener, socket.socket]]) -> AsyncIterator[None]:
     running = [asyncio.create_task(listener.serve([listening])) for listener, listening in listeners]
-    while not all(listener.started for listener, _listening in listeners):
-        await asyncio.sleep(0.01)  # uvicorn tells of its start by an attribute only
+    while not all(listener.started for listener, _listening in listeners):  # noqa: ASYNC110  # uvicorn has no event
+        await asyncio.sleep(0.01)
     try:
         yield
     finally:

@@ -43,6 +43,13 @@ class JsonH11(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def shutdown(self) -> None:
+        """Let go of an idle connection at once: a TLS farewell would wait for a client that is not reading."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+        else:
+            super().shutdown()
+
 
 class OwnerOnlyH11(JsonH11):
     """The same for the control socket, where only the data folder's owner (and root) is heard."""
@@ -66,6 +73,11 @@ def peer_uid(connection: socket.socket) -> int | None:
 
 class Listener(uvicorn.Server):
     """A uvicorn server that leaves the signals to its owner: there are several in one process."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the connections, and give the loop a moment to close what they leave."""
+        await super().shutdown(sockets)
+        await asyncio.sleep(0.02)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
