@@ -210,7 +210,7 @@ def with_data(use_case: UseCase) -> Callable[[Call], Any]:
 SCOPES: dict[str, str] = {  # entity types whose settings are kept together
     "organization": "workspace",
     **dict.fromkeys(("volume", "folder", "home", "collection", "workarea"), "share"),
-    **dict.fromkeys(("transfer", "queue"), "job"),
+    "transfer": "job",
     **dict.fromkeys(("app", "server", "userserver"), "client"),
 }
 

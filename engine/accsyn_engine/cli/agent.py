@@ -41,7 +41,7 @@ def agent(
     role: str,
     volumes: tuple[str, ...],
     as_json: bool,
-) -> None:
+) -> int:
     """Keep a line to the engine and move files as it says, until SIGTERM."""
     from accsyn_engine.agent import run
     from accsyn_engine.agent.options import AgentOptions, maps_from_environment, parse_maps, parse_ports
@@ -66,4 +66,4 @@ def agent(
     )
     if as_json:
         print_answer({"server": options.server, "user": options.user, "data": str(options.data)}, "", as_json=True)
-    run(options)
+    return run(options)
