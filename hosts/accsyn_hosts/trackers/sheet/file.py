@@ -46,36 +46,33 @@ class SheetFile:
     def change(self, edit: Edit) -> bool:
         """Apply `edit` to the newest content; it says whether it changed something.
 
-        When somebody saves the sheet in the meantime, `edit` is applied again to what they saved.
+        When somebody saves the sheet in the meantime, theirs stays and `edit` is applied to it.
         """
         with hold(self.path, self._clock):
-            refuse_if_open(self.path)
-            base = expected = self._settled()
             for _ in range(ATTEMPTS):
-                content = self._edited(edit, base, expected)
-                if content is None:
+                refuse_if_open(self.path)
+                base = self._settled()
+                grid = self._parse(base)
+                if not edit(grid):
                     return False
+                content = self._content(grid)
+                if self._bytes() != base:
+                    continue
                 displaced = self._swap(content)
-                if displaced == expected:
+                if displaced == base:
                     return True
-                base, expected = displaced, content  # theirs was in place: the edit goes on top of it
+                self._put_back(displaced, content)
             raise SheetBusyError(sheet=self.path, reason="somebody saves it again and again")
 
-    def _edited(self, edit: Edit, base: bytes, expected: bytes) -> bytes | None:
-        """The new content, or None when there is nothing to change; what was displaced goes back before giving up."""
-        try:
-            grid = self._parse(base)
-            content = self._content(grid) if edit(grid) else None
-        except Exception:
-            self._restore(base, expected)
-            raise
-        if content is None:
-            self._restore(base, expected)
-        return content
+    def _put_back(self, theirs: bytes, ours: bytes) -> None:
+        """Undo a swap that hit what somebody saved in that very moment.
 
-    def _restore(self, base: bytes, expected: bytes) -> None:
-        if base != expected:
-            self._swap(base)
+        Should yet another save have come in between, both are kept: the newer one beside the sheet.
+        """
+        newer = self._swap(theirs)
+        if newer != ours:
+            beside = self.path.with_name(f"{self.path.stem}.conflict{self.path.suffix}")
+            beside.write_bytes(newer)
 
     def _swap(self, content: bytes) -> bytes:
         try:
