@@ -93,6 +93,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "agent.answer": EVERYBODY,
 }
 
+# Answers that are shown once and kept nowhere.
+SECRET = frozenset({"user.key", "account.session"})
+
 OPERATIONS: dict[str, Callable[..., object]] = {}
 """Every use case that stands behind a row of the table; a test holds the two equal."""
 
@@ -115,7 +118,7 @@ def reads(
         use_case: Callable[Concatenate[Work, Caller, Parameters], Answer],
     ) -> Callable[Concatenate[Context, Caller, Parameters], Answer]:
         @wraps(use_case)
-        def call(context: Context, caller: Caller, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+        def call(context: Context, caller: Caller, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
             check(caller, operation)
             with context.reading() as work:
                 return use_case(work, caller, *args, **kwargs)
@@ -140,7 +143,7 @@ def writes(
         use_case: Callable[Concatenate[Work, Caller, Parameters], Answer],
     ) -> Callable[Concatenate[Context, Caller, Parameters], Answer]:
         @wraps(use_case)
-        def call(context: Context, caller: Caller, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+        def call(context: Context, caller: Caller, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
             check(caller, operation)
             try:
                 with context.changing() as work:
@@ -148,7 +151,8 @@ def writes(
                     if found:
                         return answer  # type: ignore[return-value]  # what this use case answered before
                     fresh = use_case(work, caller, *args, **kwargs)
-                    _remember(work, caller, fresh)
+                    if operation not in SECRET:
+                        _remember(work, caller, fresh)
                     return fresh
             except IntegrityError as error:
                 raise ConflictError from error
@@ -170,7 +174,7 @@ def waits(
         use_case: Callable[Concatenate[Context, Caller, Parameters], Answer],
     ) -> Callable[Concatenate[Context, Caller, Parameters], Answer]:
         @wraps(use_case)
-        def call(context: Context, caller: Caller, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+        def call(context: Context, caller: Caller, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
             check(caller, operation)
             return use_case(context, caller, *args, **kwargs)
 

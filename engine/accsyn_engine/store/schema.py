@@ -202,9 +202,10 @@ job = Table(
     Column("error_code", String(64)),
     Column("error", Text),  # one sentence, when failed
     Column("reason", Text),  # one sentence, while waiting
-    Column("waiting_for", ID),  # the user or client whose coming online makes it ready again
+    Column("waiting_for", ID),  # the user, client or volume whose coming online makes it ready again
     Column("ready_at", BigInteger),  # null: not to be dispatched; else not before this time
     Column("attempts", Integer, nullable=False),
+    Column("losses", Integer, nullable=False, server_default=text("0")),  # transfers lost in a row without progress
     Column("receipt", JSON),  # the signed statement of what arrived
     Column("metadata", JSON, nullable=False),
     Column("settings", JSON, nullable=False),
@@ -217,6 +218,13 @@ job = Table(
     Index("ix_job_ready", "ready_at", "priority", "created"),
     Index("ix_job_waiting_for", "waiting_for"),
     Index("ix_job_scope", "archived", "status", "created"),
+)
+
+job_volume = Table(  # the volumes a job touches, for permissions, lists and dispatch
+    "job_volume",
+    metadata,
+    Column("job_id", ID, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("volume_id", ID, ForeignKey("share.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 task = Table(
@@ -258,6 +266,9 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     Column("addresses", JSON),
     Column("port", Integer),
     Column("streams", Integer, nullable=False),
+    Column("acked_before", BigInteger, nullable=False),  # the job's bytes_done and bytes_moved when this attempt began
+    Column("moved_before", BigInteger, nullable=False),
+    Column("failures", JSON),  # what the sender reported at its end, kept until the receiver's
     Column("lease_until", BigInteger),  # null once ended
     Column("outcome", String(16)),  # done | failed | lost | stopped
     Column("error_code", String(64)),
@@ -265,6 +276,8 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     Column("created", BigInteger, nullable=False),
     Column("ended", BigInteger),
     Index("ix_transfer_lease", "lease_until"),
+    Index("ix_transfer_sender", "sender_id", "state"),
+    Index("ix_transfer_receiver", "receiver_id", "state"),
 )
 
 client_event = Table(  # what an agent is told, numbered per agent without gaps

@@ -1,0 +1,60 @@
+"""Who did what and when: one row for every change, written in the same transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import insert, or_, select
+
+from accsyn_engine.clock import iso
+from accsyn_engine.services.context import Caller, Work
+from accsyn_engine.services.permissions import reads
+from accsyn_engine.store.schema import audit
+
+
+def record(work: Work, caller: Caller, action: str, entity: str, id: str, **detail: Any) -> None:
+    """Write down one change; `action` is the operation's name, `detail` is JSON and holds no secrets."""
+    work.connection.execute(
+        insert(audit).values(
+            at=work.now,
+            actor=caller.code,
+            address=caller.address,
+            action=action,
+            entity=entity,
+            entity_id=id,
+            detail=detail,
+        )
+    )
+
+
+@reads("log.find")
+def find(
+    work: Work,
+    _caller: Caller,
+    *,
+    entitytype: str | None = None,
+    id: str | None = None,
+    limit: int = 100,
+    skip: int = 0,
+    search: str | None = None,
+) -> list[dict[str, Any]]:
+    """List changes, newest first."""
+    statement = select(audit).order_by(audit.c.seq.desc()).limit(limit).offset(skip)
+    if entitytype:
+        statement = statement.where(audit.c.entity == entitytype)
+    if id:
+        statement = statement.where(audit.c.entity_id == id)
+    if search:
+        statement = statement.where(or_(audit.c.actor.contains(search), audit.c.action.contains(search)))
+    return [
+        {
+            "seq": row.seq,
+            "date": iso(row.at),
+            "user": row.actor,
+            "address": row.address,
+            "action": row.action,
+            "entity": f"{row.entity}:{row.entity_id}",
+            "detail": row.detail,
+        }
+        for row in work.connection.execute(statement)
+    ]

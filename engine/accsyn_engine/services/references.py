@@ -1,0 +1,51 @@
+"""References in queries: how the entity a column points at may be written instead of its id."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Select, Table, literal, or_, select, union_all
+
+from accsyn_engine.query.fields import Reference, Spelled
+from accsyn_engine.store.schema import client, job, queue, share, user, workspace
+
+_HQ = literal("hq")
+
+
+def _by_code(table: Table, column: ColumnElement[str]) -> Reference:
+    # Under a name of its own, or the inner select would be taken for a part of the outer one.
+    named = table.alias(f"named_{table.name}")
+    return Reference(column, lambda spelled: select(named.c.id).where(spelled(named.c.code)))
+
+
+def to_user(column: ColumnElement[str]) -> Reference:
+    """A user, by address."""
+    return _by_code(user, column)
+
+
+def to_share(column: ColumnElement[str]) -> Reference:
+    """A share, by code."""
+    return _by_code(share, column)
+
+
+def to_queue(column: ColumnElement[str]) -> Reference:
+    """A queue, by code."""
+    return _by_code(queue, column)
+
+
+def to_job(column: ColumnElement[str]) -> Reference:
+    """A job, by code."""
+    return _by_code(job, column)
+
+
+def to_party(kind: ColumnElement[str], column: ColumnElement[str]) -> Reference:
+    """A party: a person by address, a machine by host name, the workspace by its code or as hq."""
+    person, machine, studio = user.alias("party_user"), client.alias("party_client"), workspace.alias("party_workspace")
+
+    def spelled_as(spelled: Spelled) -> Select[tuple[str]]:
+        found = union_all(
+            select(person.c.id).where(spelled(person.c.code)),
+            select(machine.c.id).where(spelled(machine.c.code)),
+            select(studio.c.id).where(or_(spelled(studio.c.code), spelled(_HQ))),
+        ).subquery()
+        return select(found.c.id)
+
+    return Reference(column, spelled_as, kind=kind)
