@@ -7,6 +7,7 @@ that lies costs a second transfer of the file and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
@@ -14,7 +15,7 @@ import threading
 from blake3 import blake3
 
 from accsyn_engine.transfer import files, system
-from accsyn_engine.transfer.errors import FileRefused, PeerLost
+from accsyn_engine.transfer.errors import FileRefused, PeerLost, TransferError
 from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gauge import Gauge
 from accsyn_engine.transfer.tree import join, split
@@ -234,7 +235,8 @@ class Arrival:
             if not self._writers:
                 self._drop_fd()
         if self.root is not None and self.partial:
-            self.root.remove(self.partial)
+            with contextlib.suppress(TransferError):  # its folder is a link or gone: then so is the partial
+                self.root.remove(self.partial)
 
     @property
     def is_open(self) -> bool:

@@ -184,24 +184,28 @@ def _first(
 
 
 def _open(ticket: Ticket, context: ssl.SSLContext, address: str, port: int, timeout: float) -> Channel:
-    """One connection up to the listener's welcome. Raises OSError while nothing listens."""
+    """One connection up to the listener's welcome. Raises OSError while nothing listens, PeerRefused."""
     plain = socket.create_connection((address, port), timeout)
+    sock = context.wrap_socket(plain, server_hostname=ticket.transfer, do_handshake_on_connect=False)
     try:
-        sock = context.wrap_socket(plain, server_hostname=ticket.transfer)
-        tune(sock)
+        channel = _greeted(sock, ticket)
+    except BaseException:
+        sock.close()
+        raise
+    return channel
+
+
+def _greeted(sock: ssl.SSLSocket, ticket: Ticket) -> Channel:
+    try:
+        sock.do_handshake()
         check_peer(sock, ticket)
+        tune(sock)
         channel = Channel(sock, listener=False)
-        welcome = channel.expect()
+        check_version(channel.expect())
     except ssl.SSLCertVerificationError as error:
-        plain.close()
         raise PeerRefused(detail="it shows another certificate than was announced") from error
     except (PeerLost, RemoteProtocolError, ConnectionError, ssl.SSLError) as error:
-        plain.close()
         raise PeerRefused(detail="it closed the connection before its first word") from error
-    except BaseException:
-        plain.close()
-        raise
-    check_version(welcome)
     return channel
 
 

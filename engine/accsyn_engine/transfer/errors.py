@@ -36,6 +36,12 @@ class PeerLost(TransferError):
     sentence = "The connection to the other side was lost ({detail}). The transfer resumes where it stood."
 
 
+class ProtocolBroken(TransferError):
+    """One of the two sides left the rules of PROTOCOL.md; the message of the wire's error."""
+
+    code = "protocol"
+
+
 class PeerUnreachable(TransferError):
     """None of the listener's addresses answered."""
 
@@ -134,6 +140,7 @@ _FROM_PEER: tuple[type[TransferError], ...] = (
     DiskFull,
     PeerRefused,
     PeerLost,
+    ProtocolBroken,
     SourceMissing,
     SourceChanged,
     SourceRefused,
@@ -147,6 +154,11 @@ def from_code(code: str, message: str) -> TransferError:
         if kind.code == code:
             return kind(message)
     return TransferStopped(message, reason=code)
+
+
+def as_transfer_error(error: AccsynError) -> TransferError:
+    """What send() and receive() raise; errors of the wire come as ProtocolBroken."""
+    return error if isinstance(error, TransferError) else ProtocolBroken(error.message)
 
 
 @contextmanager

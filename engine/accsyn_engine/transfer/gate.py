@@ -73,7 +73,7 @@ class Gate:
         self._lock = threading.Lock()
         self._awaited: dict[str, _Awaited] = {}
         self._listener: socket.socket | None = None
-        self._slots = threading.BoundedSemaphore(HALF_OPEN)
+        self._half_open: dict[ssl.SSLSocket, None] = {}  # the oldest first
 
     def expect(self, ticket: Ticket, *, deadline_s: float) -> Expectation:
         """Wait for this ticket's peer for `deadline_s`; opens the port if it is closed. Raises PortsBusy."""
@@ -114,10 +114,20 @@ class Gate:
                 continue
             except OSError:
                 return  # closed under us
-            if not self._is_announced(peer[0]) or not self._slots.acquire(blocking=False):
+            if not self._is_announced(peer[0]):
                 sock.close()
                 continue
             threading.Thread(target=self._greet, args=(sock, peer[0]), name="gate-greeting", daemon=True).start()
+
+    def _make_room(self, sock: ssl.SSLSocket) -> None:
+        """Keep the newest: one who opens many and says nothing must not shut out the one who is awaited."""
+        with self._lock:
+            self._half_open[sock] = None
+            if len(self._half_open) > HALF_OPEN:
+                oldest = next(iter(self._half_open))
+                del self._half_open[oldest]
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(oldest, socket.SHUT_RDWR)  # wakes its thread, which closes it
 
     def _is_open(self, listener: socket.socket) -> bool:
         with self._lock:
@@ -136,20 +146,28 @@ class Gate:
 
     def _greet(self, plain: socket.socket, address: str) -> None:
         """Authenticate one connection and file it with its ticket; whatever is wrong closes it."""
+        chosen: list[_Awaited] = []
+        sock = self._wrap(plain, address, chosen)
+        self._make_room(sock)
         try:
-            plain.settimeout(GREETING_S)
             until = self._clock.monotonic() + GREETING_S
-            channel, awaited = self._handshake(plain, address)
+            sock.settimeout(GREETING_S)
+            sock.do_handshake()
+            awaited = chosen[0]
+            check_peer(sock, awaited.ticket)
+            tune(sock)
+            channel = Channel(sock, listener=True)
             channel.send(messages.Welcome(messages.VERSION, messages.VERSION))
-            channel.socket.settimeout(max(0.01, until - self._clock.monotonic()))
+            sock.settimeout(max(0.01, until - self._clock.monotonic()))
             self._file(channel, awaited, channel.expect())
         except (OSError, AccsynError):
-            plain.close()
+            sock.close()
         finally:
-            self._slots.release()
+            with self._lock:
+                self._half_open.pop(sock, None)
 
-    def _handshake(self, plain: socket.socket, address: str) -> tuple[Channel, _Awaited]:
-        chosen: list[_Awaited] = []
+    def _wrap(self, plain: socket.socket, address: str, chosen: list[_Awaited]) -> ssl.SSLSocket:
+        """A connection that will choose its ticket by its TLS name and put it into `chosen`."""
 
         def choose(sock: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
             with self._lock:
@@ -163,10 +181,7 @@ class Gate:
         # The connection keeps this context's demands (TLS 1.3, a certificate); the ticket's supplies key and trust.
         context = bare_context(server=True)
         context.sni_callback = choose
-        sock = context.wrap_socket(plain, server_side=True)
-        tune(sock)
-        check_peer(sock, chosen[0].ticket)
-        return Channel(sock, listener=True), chosen[0]
+        return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
 
     def _file(self, channel: Channel, awaited: _Awaited, greeting: messages.Event) -> None:
         number = number_of(greeting, awaited.ticket)

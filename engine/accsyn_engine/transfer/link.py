@@ -16,7 +16,7 @@ from collections.abc import Callable
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.belt import Ended
 from accsyn_engine.transfer.channel import Connection
-from accsyn_engine.transfer.errors import PeerLost, TransferError, from_code, lost_on_os_error
+from accsyn_engine.transfer.errors import PeerLost, TransferError, as_transfer_error, from_code, lost_on_os_error
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import LocalProtocolError
 from accsyn_plugins.errors import AccsynError
@@ -93,15 +93,16 @@ class Link:
             self._bell.send(b"\0")
 
     def run(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
-        """Carry the conversation until `finish` or an error, then bring the crew home. Raises AccsynError."""
+        """Carry the conversation until `finish` or an error, then bring the crew home. Raises TransferError."""
         self._channel.socket.setblocking(False)
         try:
             self._converse(hear, tick)
         except AccsynError as error:
             # What was said last may be the reason of a lost connection.
             final = self._error if isinstance(error, PeerLost) and self._error is not None else error
-            self._farewell(final)
-            raise final from final.__cause__
+            told = as_transfer_error(final)
+            self._farewell(told)
+            raise told from final.__cause__
         finally:
             self._end()
 
@@ -185,7 +186,7 @@ class Link:
         if now - self._said_at > PING_S:
             self._outbox.append(messages.Ping())
 
-    def _farewell(self, error: AccsynError) -> None:
+    def _farewell(self, error: TransferError) -> None:
         """Tell the other side why, as far as it still listens."""
         if isinstance(error, PeerLost) or self._is_told:
             return

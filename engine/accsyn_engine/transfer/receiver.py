@@ -41,7 +41,7 @@ def receive(
 
     `destination` gives the place of a task's item and raises LookupError for a task that was not announced. `fresh`
     says that nothing of this job can lie there yet, which saves the sender one round trip. Failures of single files
-    stand in the outcome; what ends the transfer is raised: TransferStopped, PeerLost, DiskFull, ProtocolError. The
+    stand in the outcome; what ends the transfer is raised: TransferStopped, PeerLost, DiskFull, ProtocolBroken. The
     connection is closed in any case.
     """
     return Receiver(connection, destination, control, job=job, clock=clock, fresh=fresh, folds=folds).run()
@@ -81,6 +81,7 @@ class Receiver:
             job=job,
             is_fresh=fresh,
             folds=folds,
+            finish=self._sign,
         )
         self._acked = messages.Ack(0, 0, 0, 0)
         self._acked_at = 0.0
@@ -122,8 +123,6 @@ class Receiver:
         match event:
             case messages.Offer():
                 self._begin(event)
-            case messages.Finish():
-                self._sign(event)
             case messages.Bye():
                 self._link.finish()
             case _:

@@ -28,7 +28,7 @@ def send(connection: Connection, items: Iterable[Item], control: Control, *, job
     """Send the items, in order, to the other side; blocks until both have signed the receipt.
 
     A file that cannot be sent is a failure of the outcome; what ends the transfer is raised: TransferStopped, PeerLost,
-    DiskFull (of the other side), ProtocolError. The connection is closed in any case.
+    DiskFull (of the other side), ProtocolBroken. The connection is closed in any case.
     """
     return Sender(connection, items, control, job=job, clock=clock).run()
 

@@ -34,7 +34,7 @@ BACKLOG = 128  # frames that wait for the survey before the session stops readin
 
 
 class Surveyor:
-    """Works through manifest pages, digests and failures in the order they came."""
+    """Works through manifest pages, digests, failures and the finish in the order they came."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Surveyor:
         job: str,
         is_fresh: bool,
         folds: Callable[[Root], bool],
+        finish: Callable[[messages.Finish], None],
     ) -> None:
         self._stowage = stowage
         self._committer = committer
@@ -58,6 +59,7 @@ class Surveyor:
         self._job = job
         self._is_fresh = is_fresh
         self._folds = folds
+        self._finish = finish
         self._items: dict[int, Item] = {}
         self._roots: dict[Path, Root] = {}
         self._folded: dict[Path, set[bytes] | None] = {}  # None where the disk tells names apart
@@ -83,6 +85,8 @@ class Surveyor:
                     self._take_digests(event)
                 case messages.Failed():
                     self._take_failure(event)
+                case messages.Finish():
+                    self._finish(event)
 
     def _survey(self, page: messages.Manifest) -> None:
         stowage = self._stowage

@@ -1,0 +1,51 @@
+"""One event of each kind, as the tests and PROTOCOL.md spell them."""
+
+from __future__ import annotations
+
+from accsyn_engine.wire.manifest import Entry, Kind
+from accsyn_engine.wire.messages import (
+    Accept,
+    Ack,
+    Block,
+    Bye,
+    Digests,
+    Event,
+    Failed,
+    Finish,
+    Hello,
+    Join,
+    Manifest,
+    ManifestEnd,
+    Offer,
+    Ping,
+    Receipt,
+    Repair,
+    Stop,
+    Wants,
+    Welcome,
+)
+
+ENTRIES = (Entry(Kind.FILE, 7, "sub/ä b".encode(), 5, 1_700_000_000_000_000_001), Entry(Kind.FOLDER, 7, b"", 0, 0))
+EXAMPLES: dict[type[Event], Event] = {
+    type(event): event
+    for event in (
+        Welcome(1, 1),
+        Hello(1, "ab" * 12, 2),
+        Join(1, "ab" * 12, 1),
+        Offer("cd" * 12),
+        Accept("cd" * 12, fresh=True),
+        Manifest(0, 0, 0, ENTRIES),
+        ManifestEnd(1, 2, 5),
+        Wants(0, b"\x02", ((0, 5),)),
+        Digests(((0, bytes(range(32))),)),
+        Failed(0, "source-changed", "sub/ä b changed."),
+        Ack(5, 5, 1, 2),
+        Repair(0),
+        Finish(bytes(32), 1, 5, 0, b"signature"),
+        Receipt(b"signature"),
+        Bye(),
+        Ping(),
+        Stop("user", "Stopped."),
+        Block(3, memoryview(b"payload")),
+    )
+}
