@@ -298,20 +298,20 @@ def is_below(path: str, folder: str) -> bool:
 
 def sequences(files: Iterable[FileEntry]) -> tuple[Sequence, ...]:
     """Fold numbered files into sequences, per folder; the rest stay as they are, all sorted by name."""
-    sizes: dict[str, int] = {}
-    by_folder: dict[str, list[str]] = {}
+    by_folder: dict[str, dict[str, int]] = {}
     for entry in files:
-        sizes[entry.path] = entry.size
-        by_folder.setdefault(str(PurePosixPath(entry.path).parent), []).append(entry.path)
-    found = [item for paths in by_folder.values() for item in _fold(paths, sizes)]
+        path = PurePosixPath(entry.path)
+        by_folder.setdefault(str(path.parent), {})[path.name] = entry.size
+    found = [item for folder, sizes in by_folder.items() for item in _fold(folder, sizes)]
     return tuple(sorted(found, key=lambda item: item.name))
 
 
-def _fold(paths: list[str], sizes: Mapping[str, int]) -> Iterable[Sequence]:
-    for group in fileseq.findSequencesInList(sorted(paths)):
+def _fold(folder: str, sizes: Mapping[str, int]) -> Iterable[Sequence]:
+    """Only names are handed to fileseq: to it an "@" in a folder's name would be a padding."""
+    prefix = "" if folder == "." else f"{folder}/"
+    left = dict(sizes)
+    for group in fileseq.findSequencesInList(sorted(sizes)):
         members = [str(member) for member in group]
-        if len(members) > 1 and all(member in sizes for member in members):
-            yield Sequence(str(group), len(members), sum(sizes[member] for member in members))
-        else:
-            known = [member for member in members if member in sizes]
-            yield from (Sequence(member, 1, sizes[member]) for member in known)
+        if len(members) > 1 and all(member in left for member in members):
+            yield Sequence(f"{prefix}{group}", len(members), sum(left.pop(member) for member in members))
+    yield from (Sequence(prefix + name, 1, size) for name, size in left.items())

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import fileseq
-from fileseq.exceptions import FileSeqException
+from fileseq.filesequence import FileSequence
 
 from accsyn_plugins.config import Settings
 from accsyn_plugins.errors import AccsynError
 from accsyn_plugins.model import PublishItem, Scene, Verdict, is_below
 from accsyn_plugins.paths import parent_of_project, place
 
+PADDING = re.compile(r"%0?\d*d|[#@]+")
+RANGE = re.compile(r"\d+-\d+(?:x\d+)?[#@]+")
 SETTLE_S = 1.0  # a file touched within this time is looked at twice
 
 Sleep = Callable[[float], None]
@@ -123,10 +125,24 @@ def _expand(dependency: str) -> Iterator[str]:
 
 
 def _frames(pattern: str) -> list[str]:
+    """The frames on disk, or those that a range names. Only the name is a pattern: folders may hold "@" and "#"."""
+    path = Path(pattern)
+    if RANGE.search(path.name):
+        return [str(path.parent / str(member)) for member in FileSequence(path.name)]
+    parts = PADDING.split(path.name)
+    signs = PADDING.findall(path.name)
+    digits = [f"[0-9]{{{_width(sign)},}}" for sign in signs]
+    frame = re.compile("".join(re.escape(part) + digit for part, digit in zip(parts, [*digits, ""])))
     try:
-        return sorted(str(member) for member in fileseq.findSequenceOnDisk(pattern))
-    except FileSeqException:
+        names = [found.name for found in path.parent.iterdir()]
+    except OSError:
         return []
+    return sorted(str(path.parent / name) for name in names if frame.fullmatch(name))
+
+
+def _width(sign: str) -> int:
+    """How many digits a padding stands for at least: `####` and `%04d` four; a lone `#` or `@` any number."""
+    return int(sign.strip("%d") or 1) if sign.startswith("%") else len(sign)
 
 
 def within(path: str, folders: Iterable[str]) -> bool:
