@@ -91,13 +91,13 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
         return
     server, name = request.getfixturevalue("postgres_url"), f"t{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]  # the name is ours
+        connection.execute(f"CREATE DATABASE {name}")
     base, _, query = server.partition("?")
     database = Database(f"{base.rsplit('/', 1)[0]}/{name}?{query}")
     yield database
     database.close()
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]  # the name is ours
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
