@@ -49,6 +49,8 @@ class Beat:
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
     def __enter__(self) -> None:
+        # The first answer before the first byte: it may hold a limit.
+        self._report()
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
@@ -56,10 +58,11 @@ class Beat:
         self._over.set()
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._over.wait(self._interval_s()):
             self._report()
-            small = self._control.progress().size < SMALL
-            self._over.wait(SMALL_INTERVAL_S if small else INTERVAL_S)
+
+    def _interval_s(self) -> float:
+        return SMALL_INTERVAL_S if self._control.progress().size < SMALL else INTERVAL_S
 
     def _report(self) -> None:
         progress = self._control.progress()

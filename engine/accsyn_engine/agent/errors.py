@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accsyn_engine.transfer.errors import TransferError
 from accsyn_plugins.errors import AccsynError
 
 
@@ -80,7 +81,11 @@ class RefusedError(AgentError):
     sentence = "{sentence}"
 
 
-class NoMapError(AgentError):
+class PlaceError(TransferError):
+    """Where a file comes from or lands cannot be found out; it ends the transfer, and both ends hear why."""
+
+
+class NoMapError(PlaceError):
     """A volume that has no folder on this machine."""
 
     code = "missing-map"
@@ -91,7 +96,7 @@ class NoMapError(AgentError):
     )
 
 
-class NoVolumeError(AgentError):
+class NoVolumeError(PlaceError):
     """A volume that this server does not serve."""
 
     code = "missing-volume"
@@ -99,7 +104,7 @@ class NoVolumeError(AgentError):
     sentence = 'The server {machine} does not serve the volume "{volume}"; start its agent with that volume.'
 
 
-class NoDownloadFolderError(AgentError):
+class NoDownloadFolderError(PlaceError):
     """Something came that belongs to no mapped volume, and there is no folder for it."""
 
     code = "missing-download-folder"
@@ -107,7 +112,7 @@ class NoDownloadFolderError(AgentError):
     sentence = "There is no folder for downloads on {machine}; start the agent there with --download FOLDER."
 
 
-class FolderMissingError(AgentError):
+class FolderMissingError(PlaceError):
     """The folder behind a volume or a map is not there: not mounted, or deleted."""
 
     code = "missing-folder"
@@ -115,14 +120,14 @@ class FolderMissingError(AgentError):
     sentence = 'The folder "{folder}" for {what} is not there on {machine}; mount or make it, then retry.'
 
 
-class NotLocalError(AgentError):
+class NotLocalError(PlaceError):
     """A path that is not absolute by the rules of this machine."""
 
     code = "not-absolute"
     sentence = 'The path "{path}" is not an absolute path on {machine}; write it as it is written on that machine.'
 
 
-class EngineAwayError(AgentError):
+class EngineAwayError(PlaceError):
     """The engine went away while this agent still had to ask it what belongs to the transfer."""
 
     code = "engine-away"
@@ -130,7 +135,7 @@ class EngineAwayError(AgentError):
     sentence = "The engine went away before it had named all tasks of the transfer; it is tried again when it is back."
 
 
-class TaskUnknownError(AgentError):
+class TaskUnknownError(PlaceError, LookupError):
     """The peer sends a task that the engine did not list for this transfer."""
 
     code = "unknown-task"

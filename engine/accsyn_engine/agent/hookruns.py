@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from accsyn_engine.agent.errors import AgentError
+from accsyn_engine.agent.errors import PlaceError
 from accsyn_engine.agent.roots import Roots
 from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.workers import Workers
@@ -104,7 +104,7 @@ def fill_paths(data: Any, roots: Roots) -> Any:
     if isinstance(root, dict) and "volume" in root and isinstance(relative, str):
         try:
             filled["path_abs"] = roots.absolute(root["volume"], relative)
-        except AgentError:
+        except PlaceError:
             filled.setdefault("path_abs", relative)  # another server's; it has no path here
         return filled
     return {**filled, **{name: data[name] for name in ("root", "rel") if name in data}}

@@ -20,6 +20,7 @@ OUTCOMES: dict[str, str] = {
     "ports-busy": LOST,
     "engine-away": LOST,
     BY_AGENT: LOST,
+    "transfer-stopped": LOST,  # the other side was stopped and knows why; if the engine did it, this report is too late
     BY_ENGINE: STOPPED,
 }
 FAILURES_TOLD = 1000

@@ -50,6 +50,18 @@ class Roots:
             what=f"The engine named a root that this agent does not know: {dict(root)}; update it."
         )
 
+    def landing(self, root: Mapping[str, Any], path: str) -> Place:
+        """Find where something is to be written; as `place`, but an absolute path hangs on the deepest folder there is.
+
+        That folder the agent may write to, the top of the file system it may not.
+        """
+        place = self.place(root, path)
+        if not root.get("local") or not place.path:
+            return place
+        whole = place.root / place.path
+        folder = next(parent for parent in whole.parents if parent.is_dir())
+        return Place(folder, whole.relative_to(folder).as_posix())
+
     def absolute(self, volume: str, path: str) -> str:
         """The path as a person on this server writes it; raises NoVolumeError."""
         return str(Path(self._served(volume), path))

@@ -42,16 +42,16 @@ class Tasks:
         self._clock = clock
         self._ended = ended
         self._lock = threading.Lock()
-        self._pages: OrderedDict[int, tuple[list[Task], bool]] = OrderedDict()  # by what they come after
+        self._pages: OrderedDict[int, tuple[dict[int, Task], bool]] = OrderedDict()  # by what they come after
 
     def sources(self) -> Iterator[Item]:
         """Every task's source, in order. Raises what `Roots.place` raises, and EngineAwayError."""
         after, more = -1, True
         while more:
             tasks, more = self._page(after)
-            for task in tasks:
-                after = task["seq"]
-                yield self._item(after, task["source"])
+            for after, task in tasks.items():
+                side = task["source"]
+                yield _item(after, self._roots.place(side["root"], side["path"]))
             more = more and bool(tasks)
 
     def destination(self, task: int) -> Item:
@@ -63,27 +63,20 @@ class Tasks:
             found = self._kept(task) or self._asked(task)
         if found is None:
             raise TaskUnknownError(task=task)
-        return self._item(task, found["destination"])
+        side = found["destination"]
+        return _item(task, self._roots.landing(side["root"], side["path"]))
 
     def _kept(self, seq: int) -> Task | None:
-        pages = (tasks for tasks, _ in reversed(self._pages.values()))
-        return next((task for tasks in pages for task in tasks if task["seq"] == seq), None)
+        return next((tasks[seq] for tasks, _ in reversed(self._pages.values()) if seq in tasks), None)
 
     def _asked(self, seq: int) -> Task | None:
         tasks, _ = self._page(seq - 1)
-        return tasks[0] if tasks and tasks[0]["seq"] == seq else None
+        return tasks.get(seq)
 
-    def _item(self, task: int, side: dict[str, Any]) -> Item:
-        place = self._place(side)
-        return Item(task=task, root=place.root, path=place.path)
-
-    def _place(self, side: dict[str, Any]) -> Place:
-        return self._roots.place(side["root"], side["path"])
-
-    def _page(self, after: int) -> tuple[list[Task], bool]:
+    def _page(self, after: int) -> tuple[dict[int, Task], bool]:
         if after not in self._pages:
             answer = self._fetch(after)
-            self._pages[after] = answer["tasks"], bool(answer["more"])
+            self._pages[after] = {task["seq"]: task for task in answer["tasks"]}, bool(answer["more"])
             if len(self._pages) > PAGES_KEPT:
                 self._pages.popitem(last=False)
         return self._pages[after]
@@ -98,3 +91,7 @@ class Tasks:
                 if self._ended() or self._clock.monotonic() > until:
                     raise EngineAwayError from error
             self._clock.sleep(AGAIN_S)
+
+
+def _item(task: int, place: Place) -> Item:
+    return Item(task=task, root=place.root, path=place.path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -194,7 +195,8 @@ class Root:
 
     def ignores_case(self) -> bool:
         """Whether this disk takes two names that differ in case for one; found out by trying."""
-        probe = f"{HIDDEN}case{HIDDEN_END}"
+        # A name of its own: several transfers may try at the same moment.
+        probe = f"{HIDDEN}case-{secrets.token_hex(6)}{HIDDEN_END}"
         fd, _ = self.open_partial(probe)
         os.close(fd)
         try:
