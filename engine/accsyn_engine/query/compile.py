@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Column as StoredColumn
 from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_
 from sqlalchemy import Text as SqlText
 
@@ -45,8 +46,7 @@ def compile_tree(node: Node, fields: Fields, *, bare: tuple[str, ...] = ()) -> C
             return or_(*(compile_tree(part, fields, bare=bare) for part in parts))
         case Bareword(text):
             return _bareword(text, fields, bare)
-        case Comparison():
-            return _comparison(node, fields)
+    return _comparison(node, fields)
 
 
 def _bareword(text: str, fields: Fields, bare: tuple[str, ...]) -> Condition:
@@ -86,7 +86,7 @@ def _place(value: str) -> str:
 
 def _translated(asked: Comparison, words: Mapping[str, Any]) -> Comparison:
     """Put what is stored in the place of another spelling of it."""
-    if not words:
+    if not words or asked.operator in {Operator.CONTAINS, Operator.MATCHES}:
         return asked
     items = tuple(str(words.get(item.lower(), item)) for item in asked.items)
     return _with(asked, str(words.get(asked.value.lower(), asked.value)), items)
@@ -115,12 +115,21 @@ def _equals(column: Column, value: str) -> Condition:
         return func.coalesce(column, "") == ""
     if "*" in value:
         return _like(column, re.sub("[*]+", "%", _escaped(value)))
-    return fold(column) == _folded(value)
+    return _in(column, (value,))
 
 
 def _in(column: Column, items: tuple[str, ...]) -> Condition:
-    listed = fold(column).in_([_folded(item) for item in items if item])
+    named = [item for item in items if item]
+    if _is_id(column):
+        listed = column.in_([item.lower() for item in named])
+    else:
+        listed = fold(column).in_([_folded(item) for item in named])
     return or_(listed, _equals(column, "")) if "" in items else listed
+
+
+def _is_id(column: Column) -> bool:
+    """Whether ids stand there: they are in lower case, and only the column as it is has an index."""
+    return isinstance(column, StoredColumn) and (column.primary_key or bool(column.foreign_keys))
 
 
 def _like(column: Column, pattern: str) -> Condition:

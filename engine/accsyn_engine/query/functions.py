@@ -1,7 +1,8 @@
 """The two SQL functions the engine adds to a database: folding of case, and searching by regular expression.
 
 SQLite folds only ASCII, so its connections get `accsyn_fold` and `accsyn_search`: the store calls `register_functions`
-on each of them. PostgreSQL has its own: lower() and `~*`.
+on each of them. PostgreSQL has its own, lower() and `~*`; its database needs UTF-8 and a locale other than C, which
+folds only ASCII too.
 """
 
 from __future__ import annotations

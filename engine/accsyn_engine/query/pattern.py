@@ -158,8 +158,7 @@ class _Machine:
                 return after
             case Choice(parts):
                 return self._fork(tuple(self.build(each, after) for each in parts))
-            case Repeat():
-                return self._repeat(part, after)
+        return self._repeat(part, after)
 
     def _fork(self, ways: tuple[int, ...]) -> int:
         start = self.state()
@@ -257,8 +256,8 @@ def as_postgresql(part: Part) -> str:
             return "".join(as_postgresql(each) for each in parts) or "(?:)"
         case Choice(parts):
             return f"(?:{'|'.join(as_postgresql(each) for each in parts)})"
-        case Repeat(repeated, least, most):
-            return f"(?:{as_postgresql(repeated)}){{{least},{'' if most is None else most}}}"
+    most = "" if part.most is None else part.most
+    return f"(?:{as_postgresql(part.part)}){{{part.least},{most}}}"
 
 
 def _is_letter(char: str) -> bool:
