@@ -31,6 +31,14 @@ def make_settings(values: Mapping[str, str]) -> Settings:
     return Settings({name: Value(text, "test") for name, text in values.items()})
 
 
+def check_startup_files(manager: PluginManager, host: str, settings: Settings) -> None:
+    """A host answers for itself, with plain file names and a folder each, and for nobody else."""
+    assert manager.hook.startup_files(host=f"not {host}", settings=settings) is None
+    for file in manager.hook.startup_files(host=host, settings=settings):
+        assert file.name == Path(file.name).name
+        assert Path(file.folder).is_absolute()
+
+
 @dataclass(frozen=True)
 class TrackerCase:
     """A tracker to be tried.
@@ -62,6 +70,9 @@ class TrackerContract:
         hosts = [answer for answer in case.manager.hook.describe_host(settings=case.settings) if answer]
         mine = [host for host in hosts if host.name == case.name]
         assert mine == [Host(case.name, "tracker", usable=True)]
+
+    def test_its_start_up_files_are_its_own(self, case: TrackerCase) -> None:
+        check_startup_files(case.manager, case.name, case.settings)
 
     def test_a_task_is_found_with_all_its_fields(self, case: TrackerCase, task: Task) -> None:
         assert self.find(case, task.id) == task
@@ -186,6 +197,9 @@ class AppContract:
     def test_it_says_who_it_is(self, case: AppCase) -> None:
         hosts: list[Any] = case.manager.hook.describe_host(settings=case.settings)
         assert [host.kind for host in hosts if host and host.name == case.name] == ["app"]
+
+    def test_its_start_up_files_are_its_own(self, case: AppCase) -> None:
+        check_startup_files(case.manager, case.name, case.settings)
 
     def test_a_document_names_its_project_and_task(self, case: AppCase, tmp_path: Path) -> None:
         scene = self.scene(case, case.save(tmp_path, []))

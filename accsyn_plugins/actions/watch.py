@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,11 +89,21 @@ class Memory:
 class Watcher:
     """Looks at one tracker, as often as it is told to."""
 
-    def __init__(self, context: Context, tracker: str, memory: Memory, report: Report) -> None:
+    def __init__(
+        self,
+        context: Context,
+        tracker: str,
+        memory: Memory,
+        report: Report,
+        *,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_over` is asked before each task, so that a program that is told to end leaves none half done."""
         self._context = context
         self._tracker = tracker
         self._memory = memory
         self._report = report
+        self._is_over = is_over
 
     def look(self, *, retry_now: bool = False) -> Look:
         """Send what waits. Raises when the tracker or the engine cannot be worked with; the next look may."""
@@ -102,6 +112,8 @@ class Watcher:
         sent: list[Outcome] = []
         failed: list[Failed] = []
         for assignment in waiting:
+            if self._is_over():
+                break
             if retry_now or self._is_due(assignment):
                 self._handle(assignment, sent, failed)
         return Look(tuple(sent), tuple(failed))

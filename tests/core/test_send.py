@@ -16,7 +16,7 @@ from accsyn_plugins.actions.plan import Context, JobFailedError, PlanRefusedErro
 from accsyn_plugins.client import RefusedError
 from accsyn_plugins.errors import AccsynError
 from accsyn_plugins.hookspecs import hookimpl
-from accsyn_plugins.model import Destination, JobState, Verdict
+from accsyn_plugins.model import Destination, JobState, Vendor, Verdict
 from accsyn_plugins.transport import UnreachableError
 from tests.core.certificates import Certificates
 from tests.core.tiny_engine import TinyEngine
@@ -187,6 +187,10 @@ def test_a_project_without_a_folder_for_vendors_sends_the_dataset_alone(context:
 def test_plugins_may_decide_vendor_package_and_destination(engine: TinyEngine, certificates: Certificates) -> None:
     class Studio:
         @hookimpl
+        def resolve_vendor(self) -> Vendor:
+            return Vendor("omar@gda.com")
+
+        @hookimpl
         def collect_package(self) -> List[str]:
             return ["proj002/DATASET_001_1203/små"]
 
@@ -195,6 +199,7 @@ def test_plugins_may_decide_vendor_package_and_destination(engine: TinyEngine, c
             return Destination("omar@gda.com", "in/")
 
     plan = send.plan(make_context(engine, certificates, MemoryTracker(TASK), Studio()), "memory", TASK.id)
+    assert plan.recipient == "omar@gda.com"
     assert plan.transfers[0].destination == "omar@gda.com:in/proj002/DATASET_001_1203/små"
 
 
