@@ -34,6 +34,8 @@ from accsyn_plugins.errors import AccsynError
 
 Handler = Callable[[dict[str, Any]], None]
 
+_PASSING = frozenset({404, 409})  # this agent, or this start of it, is not known: greeting again may help
+
 
 class Agent:
     """One agent from its start to its end; `run` is the whole life."""
@@ -87,20 +89,22 @@ class Agent:
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
-                if self._must_greet:
-                    self._greet()
-                self._events.follow(self._client, self._take, opened=self._engine_is_back)
+                self._follow_once()
             except UnreachableError as error:
                 self._wait(error)
-            except UntrustedError as error:
-                if self._parts is None:  # at the start it is a setting; later something on the way may be broken
+            except (UntrustedError, RefusedError) as error:
+                # At the start it is a setting that somebody has to mend; later it may pass.
+                if self._parts is None or error.facts.get("http", 404) not in _PASSING:
                     raise
                 self._wait(error)
-            except RefusedError as error:
-                if self._parts is None or error.facts["http"] not in {404, 409}:
-                    raise
-                self._must_greet = True
-                self._wait(error)
+
+    def _follow_once(self) -> None:
+        if self._must_greet:
+            self._greet()
+        if self._events.follow(self._client, self._take, opened=self._engine_is_back):
+            self._patience.reset()
+        else:
+            self._stopping.wait(self._patience.next_s())
 
     def _wait(self, error: AccsynError) -> None:
         delay = self._patience.next_s()
@@ -112,18 +116,17 @@ class Agent:
         self._stopping.wait(delay)
 
     def _engine_is_back(self) -> None:
-        self._patience.reset()
         if self._is_away:
             self._is_away = False
             self._log.say(f"engine at {self._engine.server} is reachable again")
 
     def _greet(self) -> None:
         answer, address = self._engine.post_from("hello", self._introduction())
-        is_same = answer["client"] == self._client
-        self._client = answer["client"]
-        # What this start has already seen is not told again; what an older start was told is not for this one.
-        if not is_same or self._events.cursor > answer["cursor"]:
+        # A new start hears nothing that was meant for an older one; the same start goes on where it is, which may be
+        # further than the engine knows.
+        if answer["client"] != self._client:
             self._events.cursor = answer["cursor"]
+        self._client = answer["client"]
         if self._parts is None:
             self._parts = self._assembled(address)
             self._log.say(self._welcome())
@@ -138,7 +141,9 @@ class Agent:
             "os": platform.system().lower(),
             "version": version("accsyn-engine"),
             "role": options.role,
-            "maps": [{"code": code, "read": True, "write": True} for code in options.maps],
+            "maps": [
+                {"code": code, "read": True, "write": True, "path": folder} for code, folder in options.maps.items()
+            ],
             "downloads": options.download is not None,
             "volumes": list(options.volumes),
             "advertise": list(options.advertise),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accsyn_engine.agent.engine import Engine
-from accsyn_engine.agent.errors import SilentError
+from accsyn_engine.agent.errors import SilentError, UnreachableError
 from accsyn_engine.clock import Clock
 
 SILENCE_S = 25.0  # the engine says at least a comment every 10 s
@@ -20,6 +20,7 @@ POLL_GRACE_S = 10.0
 STREAM_AGAIN_S = 600.0  # a proxy that spoils streams is given another chance after this long
 STREAM_TYPE = "text/event-stream"
 CHUNK = 64 * 1024
+WORTHWHILE_S = 5.0
 LINE_LIMIT = 32 * 1024 * 1024  # bytes of one event
 
 
@@ -79,15 +80,18 @@ class Events:
         self._poll_until = float("-inf")
         self.cursor = 0
 
-    def follow(self, client: str, take: Callable[[Event], None], *, opened: Callable[[], None]) -> None:
+    def follow(self, client: str, take: Callable[[Event], None], *, opened: Callable[[], None]) -> bool:
         """Hand events to `take` until the connection ends; `opened` is called when the engine has answered.
 
-        Returns at a regular end. Raises the engine's errors; SilentError and UnreachableError mean: try again.
+        Says whether it was worth it: an event came, or it held for a while. Raises the engine's errors when nothing
+        came at all; a stream that breaks later just ends, as proxies end them every minute.
         """
-        if self._clock.monotonic() < self._poll_until:
+        begun, before = self._clock.monotonic(), self.cursor
+        if begun < self._poll_until:
             self._poll(client, take, opened)
-        else:
-            self._stream(client, take, opened)
+            return True
+        self._stream(client, take, opened)
+        return self.cursor > before or self._clock.monotonic() - begun >= WORTHWHILE_S
 
     def _stream(self, client: str, take: Callable[[Event], None], opened: Callable[[], None]) -> None:
         spoken = False
@@ -98,8 +102,8 @@ class Events:
                     opened()
                 if event is not None:
                     self._hand(event, take)
-        except SilentError:
-            if spoken:
+        except UnreachableError as error:
+            if not spoken and not isinstance(error, SilentError):
                 raise
         if not spoken:
             # Headers, perhaps, and then nothing, not even a comment: something on the way keeps the stream to itself.

@@ -19,7 +19,7 @@ MOST = 50  # patterns of a listing
 MOST_REPEATS = 2
 MOST_CHOICES = 8
 
-_EXPRESSION = re.compile(r"""re\((['"])(?P<text>.*)\1(?:,\s*(['"])I\3)?\)""", re.DOTALL)
+_EXPRESSION = re.compile(r"""re\((['"])(?P<text>.*?)\1(?:,\s*(['"])I\3)?\)""", re.DOTALL)
 _ATOMS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # escapes and classes: nothing in them repeats
 _REPEAT = re.compile(r"[*+{]|(?<![(*+}])\?")  # `(?` opens a group, `*?` only says how `*` repeats
 _REPEATED_GROUP = re.compile(r"\)[*+{?]")

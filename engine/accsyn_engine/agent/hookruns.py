@@ -8,8 +8,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from accsyn_engine.agent.errors import PlaceError
-from accsyn_engine.agent.roots import Roots
 from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.workers import Workers
 from accsyn_engine.hooks import HookResult, run_hook
@@ -28,6 +26,7 @@ class HookRuns:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._lock = threading.Lock()
+        # For as long as this agent lives: a repeated yes of the engine must not start a script a second time.
         self._taken: set[str] = set()
         self._closing = threading.Event()
         self._workers = Workers("hook", THREADS, lambda error: tools.log.fault("A hook run was lost.", error))
@@ -48,16 +47,20 @@ class HookRuns:
 
     def _carried_out(self, data: Data) -> None:
         try:
-            if not self._tools.stopping.is_set() and self._may_start(data["run"]):
+            if self._may_start(data["run"]):
                 self._run(data)
+            else:
+                self._forget(data["run"])  # the engine may order it again, as when a job is retried
         except AccsynError as error:
             self._tools.log.say(f"The hook {data['hook']} was not run or its end not told: {error.message}")
-        finally:
-            # If the engine wants it again, it says so with the same run; `start` then decides.
-            with self._lock:
-                self._taken.discard(data["run"])
+
+    def _forget(self, run: str) -> None:
+        with self._lock:
+            self._taken.discard(run)
 
     def _may_start(self, run: str) -> bool:
+        if self._tools.stopping.is_set():
+            return False
         answer = self._tools.until_answered(
             f"hooks/{run}/start", {}, deadline_s=DEADLINE_S, is_over=self._tools.stopping.is_set
         )
@@ -66,7 +69,7 @@ class HookRuns:
     def _run(self, data: Data) -> None:
         result = run_hook(
             data["command"],
-            fill_paths(data["data"], self._tools.roots),
+            data["data"],
             timeout_s=float(data["timeout_s"]),
             key=data["key"],
             want_answer=bool(data.get("answer")),
@@ -88,23 +91,3 @@ def _report(result: HookResult) -> Data:
         "error": result.error,
         "answer": result.answer,
     }
-
-
-def fill_paths(data: Any, roots: Roots) -> Any:
-    """Write `path_abs` for {"root": {"volume": ..}, "rel": ..}, as a side of a task that this server has names it.
-
-    The two words are taken out; scripts know only `path_abs`.
-    """
-    if isinstance(data, list):
-        return [fill_paths(part, roots) for part in data]
-    if not isinstance(data, dict):
-        return data
-    filled = {name: fill_paths(value, roots) for name, value in data.items() if name not in {"root", "rel"}}
-    root, relative = data.get("root"), data.get("rel")
-    if isinstance(root, dict) and "volume" in root and isinstance(relative, str):
-        try:
-            filled["path_abs"] = roots.absolute(root["volume"], relative)
-        except PlaceError:
-            filled.setdefault("path_abs", relative)  # another server's; it has no path here
-        return filled
-    return {**filled, **{name: data[name] for name in ("root", "rel") if name in data}}

@@ -40,20 +40,21 @@ class Log:
         """One line for people."""
         record = logging.makeLogRecord({"msg": self._line(sentence)})
         self._people.handle(record)
-        if self._file is not None:
-            self._file.handle(record)
+        if (file := self._file) is not None:
+            file.handle(record)
 
     def fault(self, sentence: str, error: BaseException) -> None:
         """A bug of ours: one line for people, the trace for those who mend it, in the file only."""
         self.say(sentence)
-        if self._file is not None:
+        if (file := self._file) is not None:
             facts = (type(error), error, error.__traceback__)
-            self._file.handle(logging.makeLogRecord({"msg": self._line("details:"), "exc_info": facts}))
+            file.handle(logging.makeLogRecord({"msg": self._line("details:"), "exc_info": facts}))
 
     def close(self) -> None:
-        """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        """Close the file; what a straggler says after that is for people only, and opens it no more."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def _line(self, sentence: str) -> str:
         # A name of a file may hold a line break; a log line is one line.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from accsyn_plugins.errors import AccsynError
 
 THREADS = 4
 DEADLINE_S = 20.0
+REMEMBERED = 10_000
 PATIENCE_S = 60.0  # nobody waits longer for an answer
 ANSWER_LIMIT = 15 * 1024 * 1024  # bytes; the engine takes 16 MiB
 
@@ -89,12 +91,18 @@ class Questions:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._asked: OrderedDict[str, None] = OrderedDict()
         self._workers = Workers(
             "question", THREADS, lambda error: tools.log.fault("A question was not answered.", error)
         )
 
     def ask(self, data: Data) -> None:
-        """Answer this soon. An answer the engine has already does no harm."""
+        """Answer this soon; a question that comes again is not answered again, since it may change something."""
+        if data["request"] in self._asked:
+            return
+        self._asked[data["request"]] = None
+        if len(self._asked) > REMEMBERED:
+            self._asked.popitem(last=False)
         self._workers.add(lambda: self._tell(data["request"], self._answer(data)))
 
     def close(self) -> None:

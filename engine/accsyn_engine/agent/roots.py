@@ -62,10 +62,6 @@ class Roots:
         folder = next(parent for parent in whole.parents if parent.is_dir())
         return Place(folder, whole.relative_to(folder).as_posix())
 
-    def absolute(self, volume: str, path: str) -> str:
-        """The path as a person on this server writes it; raises NoVolumeError."""
-        return str(Path(self._served(volume), path))
-
     def _served(self, volume: str) -> str:
         if volume not in self._options.volumes:
             raise NoVolumeError(volume=volume, machine=self._machine)

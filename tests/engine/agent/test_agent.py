@@ -19,7 +19,7 @@ def test_the_greeting_says_who_it_is_and_what_it_has(small_engine, start, tmp_pa
     assert re.fullmatch(r"[0-9a-f]{24}", hello["instance"])
     assert re.fullmatch(r"[0-9a-f]{24}", hello["boot"])
     assert hello["role"] == "client"
-    assert hello["maps"] == [{"code": "production", "read": True, "write": True}]
+    assert hello["maps"] == [{"code": "production", "read": True, "write": True, "path": str(tmp_path / "production")}]
     assert hello["downloads"] is True
     assert hello["volumes"] == []
     assert hello["advertise"] == ["10.1.2.3"]
