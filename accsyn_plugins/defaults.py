@@ -40,4 +40,4 @@ def choose_destination(vendor: Vendor) -> Destination | None:
 def choose_publish_destination(publish: Publish, settings: Settings) -> Destination | None:
     """The project's outsourcing share; each item keeps its path."""
     share = settings.get("share").format(project=publish.scene.project)
-    return Destination(settings.get("workspace"), f"share={share}")
+    return Destination(settings.get("workspace") or "hq", f"share={share}")  # "hq" is any workspace's word for itself

@@ -42,7 +42,14 @@ def list_hosts(manager: PluginManager, settings: Settings) -> list[dict[str, Any
         try:
             host = impl.function(*(facts[name] for name in impl.argnames))
         except Exception as error:
-            rows.append(_row(impl.plugin_name, "", f"It failed: {error}", _found(manager, impl.plugin_name)))
+            rows.append(
+                _row(
+                    impl.plugin_name,
+                    "",
+                    f"It failed: {str(error) or type(error).__name__}",
+                    _found(manager, impl.plugin_name),
+                )
+            )
             continue
         if isinstance(host, Host):
             found = _found(manager, impl.plugin_name)

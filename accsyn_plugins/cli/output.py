@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from rich.console import Console
@@ -105,7 +106,7 @@ def _facts(plan: Plan) -> Table:
         ("Project", plan.task.project),
         ("Recipient", f"{plan.recipient} ({account})" if plan.action == "send_to_vendor" else plan.recipient),
         ("Share", share),
-        ("Destination", "; ".join(sorted({t.destination for t in plan.transfers})[:3]) or plan.destination),
+        ("Destination", _common([transfer.destination for transfer in plan.transfers])),
         ("Size", f"{decimal(plan.size)} in {len(plan.files)} files"),
         ("Job", f"{plan.job.name} ({plan.job.state}{', ' + plan.job.status if plan.job.status else ''})"),
         ("Comment", plan.comment),
@@ -116,6 +117,13 @@ def _facts(plan: Plan) -> Table:
         if text:
             table.add_row(name, escape(text))
     return table
+
+
+def _common(places: Sequence[str]) -> str:
+    """The folder that holds all the places, with its party."""
+    columns = zip(*(place.split("/") for place in places))
+    same = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+    return places[0] if len(places) == 1 else "/".join(same) + "/"
 
 
 def _access(plan: Plan) -> Table:

@@ -126,6 +126,14 @@ def test_a_dry_run_prints_the_plan_and_changes_nothing(desk: Desk, engine: TinyE
     assert sorted(path.name for path in desk.folder.iterdir()) == ["production", "tasks.csv"]
 
 
+def test_a_long_list_of_files_is_cut_with_a_count(desk: Desk, engine: TinyEngine) -> None:
+    for number in range(30):
+        (engine.volume / f"proj002/DATASET_001_1203/{chr(97 + number % 26) * 3}_{number}_x.dat").write_bytes(b"x" * 10)
+    _, out, _ = desk.run("send", "DATASET_001_1203", "--tracker", "sheet", "--dry-run")
+    assert "... and 14 more" in out
+    assert "jennifer@gda.com:proj002/" in out
+
+
 def test_one_bad_task_does_not_stop_the_others_and_fails_the_command(desk: Desk, engine: TinyEngine) -> None:
     code, answer, lines = desk.ask("send", "NONE", "DATASET_001_1203", "--tracker", "sheet")
     assert code == 1

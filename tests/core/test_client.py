@@ -10,7 +10,16 @@ from typing import Any, Iterator
 
 import pytest
 
-from accsyn_plugins.client import KEYS, LoginError, QueryError, RefusedError, Session, split_query
+from accsyn_plugins import client
+from accsyn_plugins.client import (
+    KEYS,
+    LoginError,
+    QueryError,
+    RefusedError,
+    Session,
+    WorkspaceUnknownError,
+    split_query,
+)
 from accsyn_plugins.transport import (
     AnswerError,
     CaFileError,
@@ -111,6 +120,8 @@ def test_every_verb_has_the_uri_and_place_that_the_protocol_names(session: Sessi
     assert session.delete_one("share", share) is True
     assert session.set_setting("workspace", "n", "v") is True
     assert session.get_setting("n") == "v"
+    assert session.delete_setting("workspace", "n") is True
+    assert session.get_setting("n") is None
     uris = [call["uri"] for call in engine.calls]
     assert uris[:4] == ["user/create", "share/create", "job/create", "acl/create"]
     assert {"job/recipients", "job/recipient/add", "job/recipient", "task/edit", "share/deactivate"} <= set(uris)
@@ -131,6 +142,26 @@ def test_prepublish_sums_the_sizes_and_gives_none_without_an_answer(session: Ses
     assert session.prepublish([{"filename": "a", "size": 3}, {"filename": "b"}]) == {"seen": 3}
     engine.prepublish = lambda data: None
     assert session.prepublish([{"filename": "a"}]) is None
+
+
+def test_tasks_are_found_by_their_job(session: Session, engine: TinyEngine) -> None:
+    session.create("task", {"source": "a", "destination": "b"}, "f" * 24)
+    session.create("task", {"source": "c", "destination": "d"}, "e" * 24)
+    assert [task["source"] for task in session.find("task", parent="f" * 24)] == ["a"]
+    assert [task["source"] for task in session.find("task", entityid="e" * 24)] == ["c"]
+
+
+def test_without_a_server_the_workspace_is_looked_up_and_no_key_is_sent_there(
+    engine: TinyEngine, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's store is asked, so the test's authority is put in its place."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
+    monkeypatch.setattr(client, "LOOKUP_SERVER", engine.url)
+    with Session("geoscan", "workflow@geoscan.org", "KEY-W") as session:
+        assert len(session.find("user")) == 1
+    assert "Authorization" not in engine.headers[0]
+    with Session("nowhere", "u", "k") as session, pytest.raises(WorkspaceUnknownError, match="nowhere is not known"):
+        session.find("user")
 
 
 # --- trust ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any, List
 
 import pytest
 
+from accsyn_plugins.cli.hosts import list_hosts
 from accsyn_plugins.config import Settings
 from accsyn_plugins.hookspecs import hookimpl
 from accsyn_plugins.manager import build_manager, collect, notify
@@ -62,6 +63,18 @@ def test_one_that_breaks_is_logged_and_the_others_are_told_and_asked(caplog: pyt
     assert heard == ["two: done", "one: done"]
     assert [host.name for host in collect(manager, "describe_host", settings=Settings())] == ["two", "one"]
     assert "Plugin bad failed in job_changed" in caplog.text
+
+
+def test_the_list_of_hosts_names_those_that_break_or_could_not_be_loaded() -> None:
+    manager = build_manager(Manifest("t", "t", "0", hosts=(HostEntry("gone", "app", "gone"),)), entry_points=False)
+    for name, plugin in (("bad", Breaks()), ("good", Hears([], "good")), ("no", Silent())):
+        manager.register(plugin, name=name)
+    rows = {row["name"]: (row["usable"], row["found"], row["reason"]) for row in list_hosts(manager, Settings())}
+    assert rows == {
+        "gone": (False, "not loaded", "No module named 'gone'"),
+        "bad": (False, "registered by a program", "It failed: ZeroDivisionError"),
+        "good": (True, "registered by a program", ""),
+    }
 
 
 def test_two_managers_know_nothing_of_each_other() -> None:

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 from urllib.parse import unquote, urlsplit
 
+from accsyn_plugins.client import LOOKUP_PATH
+
 Row = Dict[str, Any]
 WORDS = {"folder": "share", "volume": "share", "transfer": "job"}
 
@@ -74,6 +76,11 @@ class TinyEngine:
     def writes(self) -> List[str]:
         """What was asked for that changes something."""
         return [call["uri"] for call in self.calls if not call["uri"].endswith(("find", "workspace/file", "setting"))]
+
+    def look_up(self, workspace: str) -> Row:
+        """What the public service answers about where a workspace lives."""
+        port = self._server.server_address[1]
+        return {"result": {"hostname": "127.0.0.1", "port": port} if workspace == "geoscan" else None}
 
     # --- the protocol -------------------------------------------------------------------------------------------------
 
@@ -153,6 +160,8 @@ class TinyEngine:
         if "value" in data:
             self.settings[data["name"]] = data["value"]
             return True
+        if envelope["method"] == "DELETE":
+            return self.settings.pop(data["name"], None) is not None
         return self.settings.get(data["name"])
 
     def do_recipients(self, kind: str, data: Row, envelope: Row) -> List[Row]:
@@ -237,10 +246,12 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if engine.raw is not None:
                 return self.reply(engine.raw)
+            if parts.path == LOOKUP_PATH:
+                return self.reply(engine.look_up(json.loads(unquote(parts.query))["ident"]))
             login = engine.login(self.headers["Authorization"])
             if parts.path == "/api/v3/api/login":
                 return self.reply({"result": login})
-            envelope = json.loads(body or unquote(parts.query))
+            envelope = {**json.loads(body or unquote(parts.query)), "method": self.command}
             return self.reply({"result": engine.event(envelope)})
         except Refusal as refusal:
             return self.reply({"message": str(refusal), "code": "refused-by-test"})
