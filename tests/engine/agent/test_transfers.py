@@ -8,20 +8,23 @@ from typing import Any
 
 import pytest
 
-from tests.engine.agent.conftest import CLOCK, Running, SmallEngine, until
+from tests.engine.agent.conftest import CLOCK, SmallEngine, until
 
 
 class Match:
     """Brings two agents together as the engine does: offer, listen, connect."""
 
-    def __init__(self, small: SmallEngine, sender: Running, receiver: Running, *, listener: str = "sender") -> None:
+    def __init__(
+        self, small: SmallEngine, sender: Any, receiver: Any, *, listener: str = "sender", job: str = ""
+    ) -> None:
         self.small = small
         self.sender = sender
         self.receiver = receiver
         self.listener = listener
+        self.job = job
         small.reacts = self.react
 
-    def roles(self) -> tuple[tuple[Running, str], tuple[Running, str]]:
+    def roles(self) -> tuple[tuple[Any, str], tuple[Any, str]]:
         sides = (self.sender, "sender"), (self.receiver, "receiver")
         return sides if self.listener == "sender" else sides[::-1]
 
@@ -30,7 +33,7 @@ class Match:
         self.small.emit(connector.client, "transfer.offer", self.words(transfer, role))
 
     def words(self, transfer: str, role: str) -> dict[str, Any]:
-        return {"transfer": transfer, "job": f"job-of-{transfer}", "role": role, "streams": 1}
+        return {"transfer": transfer, "job": self.job or f"job-of-{transfer}", "role": role, "streams": 1}
 
     def react(self, path: str, body: dict[str, Any]) -> None:
         kind, _, rest = path.partition("/")
