@@ -18,8 +18,8 @@ from accsyn_engine.services.fields import choice, flag, text
 from accsyn_engine.services.finding import Listing, Scopes, listed
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.places import Place, place
-from accsyn_engine.services.rows import bare, require_share, require_user, user_by, volume_of
 from accsyn_engine.services.references import to_share, to_user
+from accsyn_engine.services.rows import bare, require_share, require_user, user_by, volume_of
 from accsyn_engine.store.schema import acl, share, user
 
 ROWS = (

@@ -15,8 +15,8 @@ from accsyn_engine.services.errors import NotAllowedNowError, NotFoundError
 from accsyn_engine.services.fields import choice, mapping, text
 from accsyn_engine.services.finding import Listing, Scopes, listed
 from accsyn_engine.services.permissions import reads, writes
-from accsyn_engine.services.rows import bare
 from accsyn_engine.services.references import to_user
+from accsyn_engine.services.rows import bare
 from accsyn_engine.store.schema import client, hook_run, transfer, user
 
 ROWS = select(client, user.c.code.label("user_code")).join(user, user.c.id == client.c.user_id)

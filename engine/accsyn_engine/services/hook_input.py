@@ -89,7 +89,7 @@ def _machines(work: Work, run: Row[Any]) -> list[Row[Any]]:
         .limit(1)
     ).first()
     ids = [run.client_id, *(last or ())]
-    found = [by_id(work, client, id) for id in dict.fromkeys(ids)]
+    found = [by_id(work, client, machine) for machine in dict.fromkeys(ids)]
     return [row for row in found if row is not None]
 
 

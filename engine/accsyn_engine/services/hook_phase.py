@@ -1,6 +1,6 @@
 """What a job does after its last file is in place: the studio's scripts, one after the other, each effect once.
 
-A run is a row with a key, written with the change that causes it; the key stays the same for every run of one effect. The
+A run is a row with a key, written with the change that causes it; the key is the same for every run of one effect. The
 start is committed before the process starts, so a run without an end is unknown and waits for a person.
 """
 
@@ -15,7 +15,7 @@ from accsyn_engine.services import events, hooking, outcomes, transfers
 from accsyn_engine.services.asking import servers_of
 from accsyn_engine.services.context import Work
 from accsyn_engine.services.rows import by_id, default_volume
-from accsyn_engine.store.schema import client, hook_run, job
+from accsyn_engine.store.schema import hook_run, job
 
 AFTER = ("publish-server", "post-done-server")
 ON_FAILURE = "post-failed-server"
@@ -183,8 +183,3 @@ def queued_for(work: Work, client_id: str) -> list[Row[Any]]:
     """The runs an agent has not started yet, oldest first."""
     statement = select(hook_run).where(hook_run.c.client_id == client_id, hook_run.c.state == "queued")
     return list(work.connection.execute(statement.order_by(hook_run.c.created)).all())
-
-
-def name_of(work: Work, run: Row[Any]) -> str:
-    """The host a run belongs to."""
-    return work.connection.execute(select(client.c.code).where(client.c.id == run.client_id)).scalar_one()

@@ -15,9 +15,9 @@ from accsyn_engine.services.fields import flag, mapping, number, text
 from accsyn_engine.services.finding import Listing, Scopes, listed
 from accsyn_engine.services.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.permissions import reads, writes
+from accsyn_engine.services.references import to_party, to_queue, to_user
 from accsyn_engine.services.rows import bare, require_user
 from accsyn_engine.services.storing import Policy, Shelf
-from accsyn_engine.services.references import to_party, to_queue, to_user
 from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, user, workspace
 
 _submitter = user.alias("submitter")

@@ -109,7 +109,7 @@ def done(work: Work, row: Row[Any]) -> None:
 
 def address_of(work: Work, user_id: str) -> str:
     """The address of a user."""
-    return work.connection.execute(select(user.c.code).where(user.c.id == user_id)).scalar_one()
+    return str(work.connection.execute(select(user.c.code).where(user.c.id == user_id)).scalar_one())
 
 
 def _job(work: Work, job_id: str) -> Row[Any]:

@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from accsyn_engine.services import hooking, runs
+from accsyn_engine.services.asking import servers_of
 from accsyn_engine.services.context import Caller, Context, Work
 from accsyn_engine.services.errors import BadValueError, NotAllowedNowError
 from accsyn_engine.services.hook_phase import add_run
 from accsyn_engine.services.permissions import waits
 from accsyn_engine.services.rows import default_volume
-from accsyn_engine.services.asking import servers_of
 from accsyn_engine.store.schema import client, hook_run
 
 HOOK = "pre-publish-server"

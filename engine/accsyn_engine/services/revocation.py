@@ -86,7 +86,8 @@ def _tasks(work: Work, row: Row[Any]) -> Iterator[Row[Any]]:
             .order_by(task.c.seq)
             .limit(1000)
         ).all()
-        yield from page
+        for entry in page:
+            yield entry
         if len(page) < 1000:
             return
         last = page[-1].seq

@@ -1,4 +1,4 @@
-"""Settings: text under a name, for the workspace, a share, a queue, a client, a user or a job; and the hooks among them.
+"""Settings: text under a name, for the workspace, a share, a queue, a client, a user or a job; hooks among them.
 
 The three prefixes hooks were called by over the years (`hook-job-`, `job-`, none) are one name: post-done-server.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import insert, select
 from sqlalchemy import delete as erase
+from sqlalchemy import insert, select
 
 from accsyn_engine.services import audit, jobs
 from accsyn_engine.services.context import Caller, Work

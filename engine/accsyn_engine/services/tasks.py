@@ -17,9 +17,9 @@ from accsyn_engine.services.finding import Listing, Scopes, listed
 from accsyn_engine.services.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.parties import Side, workspace_side
 from accsyn_engine.services.permissions import reads, writes
+from accsyn_engine.services.references import to_job
 from accsyn_engine.services.rows import bare, by_id, require_user
 from accsyn_engine.services.storing import CHUNK, Policy, Shelf
-from accsyn_engine.services.references import to_job
 from accsyn_engine.store.schema import client, job, share, task
 
 ROWS = select(task, job.c.name.label("job_code")).join(job, job.c.id == task.c.job_id)
@@ -139,7 +139,7 @@ def update_many(work: Work, caller: Caller, job_id: str, entries: list[dict[str,
     row = jobs.require(work, caller, job_id, lock=True)
     chosen = []
     for entry in entries:
-        if not isinstance(entry, dict) or not (entry.get("id") or entry.get("uri") is not None):
+        if not (entry.get("id") or entry.get("uri") is not None):
             raise BadValueError(what='Each task to change is an object with its "id" or "uri".')
         by = task.c.id == entry["id"] if entry.get("id") else task.c.uri == str(entry["uri"])
         chosen.append((by, str(entry.get("id") or entry["uri"]), entry))

@@ -95,4 +95,4 @@ def requeue_tasks(work: Work, job_id: str, statuses: tuple[TaskStatus, ...] = TA
 
 def client_name(work: Work, client_id: str) -> str:
     """The host name people know an agent by."""
-    return work.connection.execute(select(client.c.code).where(client.c.id == client_id)).scalar_one()
+    return str(work.connection.execute(select(client.c.code).where(client.c.id == client_id)).scalar_one())
