@@ -42,7 +42,7 @@ def grant(
 
 
 @acl.command("list")
-@click.option("--user", "email", metavar="EMAIL", help="Only this person's.")
+@click.option("--for", "email", metavar="EMAIL", help="Only this person's.")
 @click.option("--share", metavar="CODE", help="Only on this share.")
 @connected
 @json_option

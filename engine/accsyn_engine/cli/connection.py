@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from accsyn_engine.cli.doors import ControlSocket, Door, in_process
 from accsyn_plugins.errors import AccsynError
 
 EVENT = "/api/v3/event"
+ID = re.compile(r"[0-9a-f]{24}")
 
 
 class NowhereError(AccsynError):
@@ -97,10 +99,14 @@ class Engine:
 
     def one(self, kind: str, name: str, **data: Any) -> dict[str, Any]:
         """The entity with this id or code; raises UnknownError. Of several jobs of one name the newest is meant."""
-        for query in (f'id="{name}"', f'code="{name}"'):
-            if '"' not in name and (found := self.find(kind, query, **data)):
-                return found[-1]
-        raise UnknownError(kind=kind, name=name)
+        if ID.fullmatch(name):
+            found = self.result("GET", f"{kind}/find", data, id=name)
+        else:
+            found = [] if '"' in name else self.find(kind, f'code="{name}"', **data)
+        if not found:
+            raise UnknownError(kind=kind, name=name)
+        entity: dict[str, Any] = found[-1]
+        return entity
 
 
 def _b64(text: str) -> str:

@@ -41,12 +41,18 @@ def hook() -> None:
 @json_option
 def set_hook(engine: Engine, *, name: str, command: str, system: str | None, idempotent: bool, as_json: bool) -> None:
     """Run COMMAND at NAME (as in job-post-done-server); ${PATH_JSON_INPUT} in it is the file with the facts."""
-    value: dict[str, Any] = {"entitytype": "workspace", "name": name, "value": command}
+    setting = _setting(name)
+    value: dict[str, Any] = {"entitytype": "workspace", "name": setting, "value": command}
     engine.result("PUT", "setting", {**value, "os": system} if system else value)
-    flag = {"entitytype": "workspace", "name": f"{name}-idempotent", "value": "true" if idempotent else "false"}
+    flag = {"entitytype": "workspace", "name": f"{setting}-idempotent", "value": "true" if idempotent else "false"}
     engine.result("PUT", "setting", flag)
     answer = {"hook": name, "command": command, "os": system, "idempotent": idempotent}
     print_answer(answer, f"{name} runs: {command}", as_json=as_json)
+
+
+def _setting(name: str) -> str:
+    """The name under which the engine knows it for a hook and refuses it when there is no such hook."""
+    return name if name.startswith(("hook-", "job-")) else f"hook-{name}"
 
 
 @hook.command()
@@ -55,7 +61,7 @@ def set_hook(engine: Engine, *, name: str, command: str, system: str | None, ide
 @json_option
 def clear(engine: Engine, name: str, as_json: bool) -> None:
     """Run nothing at NAME any more."""
-    for setting in (name, f"{name}-idempotent"):
+    for setting in (_setting(name), f"{_setting(name)}-idempotent"):
         engine.result("DELETE", "setting", {"entitytype": "workspace", "name": setting})
     print_answer({"hook": name, "command": None}, f"{name} runs nothing.", as_json=as_json)
 

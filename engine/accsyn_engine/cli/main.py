@@ -30,7 +30,9 @@ class FaultError(AccsynError):
 
     code = "fault"
     status = 500
-    sentence = "accsyn-engine failed in a way nobody foresaw ({what}); please report it, with what you did."
+    sentence = (
+        "accsyn-engine failed in a way nobody foresaw ({what}); please report what you did. ACCSYN_DEBUG=1 shows where."
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -64,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again at its end
         return FAILED
     except Exception as error:
+        if os.environ.get("ACCSYN_DEBUG"):
+            raise
         print_error(FaultError(what=f"{type(error).__name__}: {error}"), as_json=as_json)
         return FAULT
     return code if isinstance(code, int) else 0

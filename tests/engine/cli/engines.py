@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import ssl
 import subprocess
@@ -22,6 +23,7 @@ from referencing import Registry, Resource
 from tests.engine.api.servers import exchange
 
 SCHEMAS = Path(__file__).parents[3] / "engine" / "accsyn_engine" / "schemas"
+BARE = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {"HOME": "/nonexistent"}
 ADMIN, WORKFLOW, VENDOR = "andrea@geoscan.org", "workflow@geoscan.org", "jennifer@gda.com"
 
 
@@ -59,7 +61,7 @@ def run(*arguments: str, env: Mapping[str, str] | None = None) -> Said:
     """Run `accsyn-engine` to its end."""
     done = subprocess.run(
         [sys.executable, "-m", "accsyn_engine", *arguments],
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **(env or {})},
+        env={**BARE, **(env or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
