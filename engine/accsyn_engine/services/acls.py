@@ -90,7 +90,7 @@ def grant(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     path = normalise(text(data, "path", longest=8192) or "")
     person = _person(work, caller, data)
     _check(work, caller, person, target, path, read=read, write=write)
-    row = _upsert(work, caller, person, target, path, {"read": read, "write": write}, data)
+    row = _upsert(work, caller, person, target, path=path, given={"read": read, "write": write}, data=data)
     audit.record(
         work, caller, "acl.grant", "acl", row.id, user=person.code, share=target.code, path=path, read=read, write=write
     )
@@ -138,6 +138,7 @@ def _upsert(
     caller: Caller,
     person: Row[Any],
     target: Row[Any],
+    *,
     path: str,
     given: dict[str, bool],
     data: dict[str, Any],
@@ -161,7 +162,8 @@ def _upsert(
         insert(acl).values(id=new, acknowledged=False, created=work.now, creator=caller.code, **values)
     )
     if flag(data, "notify", default=False):
-        letters.granted(work, new, person.code, caller.code, f"{target.code}/{path}", text(data, "message"))
+        path_shown = f"{target.code}/{path}".rstrip("/")
+        letters.granted(work, new, person.code, granter=caller.code, path=path_shown, message=text(data, "message"))
     return _row(work, new)
 
 
@@ -230,7 +232,7 @@ def _lost(work: Work, caller: Caller, row: Row[Any]) -> None:
     target, person = require_share(work, row.share_id), require_user(work, row.user_id)
     below = row.path if target.type == "volume" else join(target.path, row.path)
     shown = f"{target.code}/{row.path}".rstrip("/")
-    revocation.grant_lost(work, caller, person, volume_of(work, target).id, below, shown)
+    revocation.grant_lost(work, caller, person, volume_of(work, target).id, path=below, shown=shown)
 
 
 @reads("acl.why")

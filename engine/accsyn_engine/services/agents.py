@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, or_, select
 from sqlalchemy import update as alter
 
-from accsyn_engine.services import attempts, audit, hook_input, hook_phase, outcomes, share_lists, transfers
+from accsyn_engine.services import attempts, audit, hook_input, hook_phase, outcomes, shares, transfers
 from accsyn_engine.services import events as told
 from accsyn_engine.services.asking import topic
 from accsyn_engine.services.context import Caller, Context, Work
@@ -27,14 +27,14 @@ CLOSED_MS = 25_000  # an agent whose stream closed is offline 20 s later: so muc
 
 @writes("agent.hello")
 def hello(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-    """Meet an agent that has started, or that has lost us: note what it is, end what an older start of it left behind."""
+    """Meet an agent that has started, or that has lost us: note what it is, end what an older start left."""
     role = choice(data, ("role",), ROLES, default="client")
     if role == "server" and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what="run an agent with the role server")
     boot = _required(data, "boot")
     row = _known(work, caller, _required(data, "instance"))
     is_new_start = row is None or row.boot != boot
-    client_id = _write(work, caller, row, data, role, boot)
+    client_id = _write(work, caller, row, data, role=role, boot=boot)
     if row is not None and is_new_start:
         _end_older(work, row, boot)
     if role == "server":
@@ -68,7 +68,7 @@ def _known(work: Work, caller: Caller, instance: str) -> Row[Any] | None:
     ).first()
 
 
-def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any], role: str, boot: str) -> str:
+def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any], *, role: str, boot: str) -> str:
     values = {
         "code": text(data, "hostname", longest=254) or "unnamed",
         "type": SERVER if role == "server" else USER_SERVER,
@@ -129,7 +129,7 @@ def _serve(work: Work, client_id: str, data: dict[str, Any]) -> None:
         volume = share_by(work, code, kinds=("volume",))
         if volume is None:
             raise NotFoundError(kind="volume", name=str(code))
-        share_lists.serve(work, volume.id, client_id)
+        shares.serve(work, volume.id, client_id)
 
 
 def _cursor(work: Work, client_id: str, *, is_new_start: bool) -> int:
@@ -159,16 +159,18 @@ def _tell_again(work: Work, client_id: str) -> None:
 
 
 @waits("agent.events")
-def events(context: Context, caller: Caller, client: str, after: int, limit: int = 500) -> list[dict[str, Any]]:
+def events(context: Context, caller: Caller, client: str, after: int, *, limit: int = 500) -> list[dict[str, Any]]:
     """Give an agent what it has not acknowledged: `after` is the last number it has dealt with."""
     with context.reading() as work:
         _own(work, caller, client)
         found = told.after(work, client, after, limit)
         shown = [(seq, kind, _filled(work, kind, data)) for seq, kind, data in found]
         has_old = told.has_before(work, client, after)
-    if has_old:
+    over = [seq for seq, _, data in shown if data is None]
+    if has_old or over:
         with context.changing() as work:
             told.forget(work, client, after)
+            told.drop(work, client, over)
     return [{"seq": seq, "kind": kind, "data": data} for seq, kind, data in shown if data is not None]
 
 
@@ -211,7 +213,7 @@ def listening(work: Work, caller: Caller, transfer_id: str, data: dict[str, Any]
 
 @reads("agent.tasks")
 def tasks(
-    work: Work, caller: Caller, transfer_id: str, client: str, after: int = -1, limit: int = 1000
+    work: Work, caller: Caller, transfer_id: str, client: str, *, after: int = -1, limit: int = 1000
 ) -> dict[str, Any]:
     """A page of what a transfer moves, with where each item lies and lands."""
     return attempts.tasks(work, _own(work, caller, client), transfer_id, after, min(max(limit, 1), 1000))

@@ -149,7 +149,7 @@ def tasks(work: Work, machine: Row[Any], transfer_id: str, after: int, limit: in
 def _rooted(side: dict[str, Any], codes: dict[str, str], *, mapped: set[str] | frozenset[str]) -> dict[str, Any]:
     """Say where an item lies the way an agent understands: below a volume, a map, the downloads, or its own disk.
 
-    What goes to a machine that maps the volume lands there, mirrored; the relative path that was written is for the others.
+    What goes to a machine that maps the volume lands there, mirrored; a relative path is for the others.
     """
     kind, volume = side["kind"], codes.get(side.get("v") or "", "")
     if kind == "volume":
@@ -226,7 +226,7 @@ def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -
 
 
 def _corrects(work: Work, row: Row[Any], outcome: str, *, is_receiver: bool) -> bool:
-    """Whether a late word about an attempt held to be lost is news: it was finished after all, or it cannot be repeated."""
+    """Whether a late word about a lost attempt is news: it was finished after all, or it cannot be repeated."""
     is_news = outcome == "failed" or (outcome == "done" and is_receiver)
     parent = by_id(work, job, row.job_id, lock=True)
     is_waiting = parent is not None and parent.status == Status.WAITING and parent.phase == "transfer"

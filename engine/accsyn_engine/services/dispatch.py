@@ -1,8 +1,7 @@
 """Giving ready jobs to agents, and noticing what has stopped moving.
 
-Both ends are looked up when a job is dispatched, never when it is submitted, so an agent that came yesterday or a server
-that was replaced is used at once. A job that cannot start says what it waits for and is not looked at again before that
-has happened.
+Both ends are looked up when a job is dispatched, never when it is submitted, so a new agent or another server is used
+at once. A job that cannot start says what it waits for and is not looked at again before that has happened.
 """
 
 from __future__ import annotations

@@ -46,3 +46,10 @@ def forget(work: Work, client_id: str, seq: int | None) -> None:
     """Drop what an agent has acknowledged, or with None everything meant for an older start of it."""
     statement = delete(client_event).where(client_event.c.client_id == client_id)
     work.connection.execute(statement if seq is None else statement.where(client_event.c.seq <= seq))
+
+
+def drop(work: Work, client_id: str, seqs: list[int]) -> None:
+    """Drop single events that have lost their point."""
+    if seqs:
+        chosen = client_event.c.client_id == client_id, client_event.c.seq.in_(seqs)
+        work.connection.execute(delete(client_event).where(*chosen))

@@ -27,7 +27,12 @@ def runs(work: Work, _caller: Caller, job: str | None = None, limit: int = 100) 
 
 
 @waits("hook.test")
-def test(context: Context, caller: Caller, hook: str, data: dict[str, Any] | None = None) -> dict[str, Any]:
+def test(
+    context: Context,
+    caller: Caller,
+    hook: str,
+    data: dict[str, Any] | None = None,  # noqa: PT028 - a use case under the protocol's word, no test
+) -> dict[str, Any]:
     """Run a configured hook once with `data` (or a small made-up job) and give its run once it has ended."""
     name = hooking.hook_name(hook.strip().lower())
     with context.changing() as work:

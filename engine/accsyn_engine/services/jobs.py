@@ -86,7 +86,7 @@ LISTING = Listing(
 
 
 def visible_jobs(caller: Caller) -> ColumnElement[bool]:
-    """Admins see all; others what they submitted, send or receive, and employees what runs on volumes granted to them."""
+    """Admins see all; others what they submitted, send or receive; employees also what runs on their volumes."""
     if caller.is_admin:
         return true()
     own = or_(
@@ -132,6 +132,7 @@ def create(
     work: Work,
     caller: Caller,
     data: dict[str, Any],
+    *,
     allow_duplicates: bool | None = None,
     replace_duplicates: bool = False,
 ) -> dict[str, Any]:

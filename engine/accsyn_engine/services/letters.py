@@ -11,7 +11,7 @@ from accsyn_engine.services.rows import workspace_row
 from accsyn_engine.store.schema import outbox
 
 
-def post(work: Work, key: str, to: str, subject: str, text: str) -> None:
+def post(work: Work, key: str, to: str, *, subject: str, text: str) -> None:
     """Queue a mail once; the same key again queues nothing."""
     known = work.connection.execute(select(outbox.c.id).where(outbox.c.key == key)).first()
     if known is not None:
@@ -37,18 +37,17 @@ def invitation(work: Work, invited: Row[Any], inviter: str, message: str | None)
     lines = [
         f"Hello,\n\n{inviter} invites you to the workspace {name}.",
         message or "",
-        f"Your user name is {invited.code}. Ask {inviter} for your API key, then start the agent on the machine that"
-        f" is to receive and send files:\n\n    accsyn-engine agent --server {work.context.config.url}"
-        f" --user {invited.code} --key @FILE --data DIR --download DIR",
+        f"Your user name is {invited.code}. Ask {inviter} for your API key and write it into a file; then start the agent:",
+        f"    accsyn-engine agent --server {work.context.config.url} --user {invited.code} --key @FILE --data DIR --download DIR",
         "Files that are sent to you arrive by themselves while the agent runs.",
     ]
-    post(work, f"invite:{invited.id}:{work.now}", invited.code, f"Invitation to {name}", _text(lines))
+    post(work, f"invite:{invited.id}:{work.now}", invited.code, subject=f"Invitation to {name}", text=_text(lines))
 
 
-def granted(work: Work, acl_id: str, to: str, granter: str, path: str, message: str | None) -> None:
+def granted(work: Work, acl_id: str, to: str, *, granter: str, path: str, message: str | None) -> None:
     """Tell somebody what they may see now."""
     lines = [f"Hello,\n\n{granter} gives you access to {path}.", message or ""]
-    post(work, f"granted:{acl_id}", to, f"Access to {path}", _text(lines))
+    post(work, f"granted:{acl_id}", to, subject=f"Access to {path}", text=_text(lines))
 
 
 def package_pending(work: Work, job: Row[Any], to: str, sender: str) -> None:
@@ -58,7 +57,7 @@ def package_pending(work: Work, job: Row[Any], to: str, sender: str) -> None:
         "It starts to move as soon as your agent is online and has a folder for it; nothing else is needed.",
         job.description or "",
     ]
-    post(work, f"pending:{job.id}", to, f"A package is coming: {job.name}", _text(lines))
+    post(work, f"pending:{job.id}", to, subject=f"A package is coming: {job.name}", text=_text(lines))
 
 
 def package_arrived(work: Work, job: Row[Any], to: str) -> None:
@@ -66,7 +65,7 @@ def package_arrived(work: Work, job: Row[Any], to: str) -> None:
     lines = [
         f'Hello,\n\nthe package "{job.name}" has arrived: {job.files_done} files, {job.bytes_done:,} bytes, verified.'
     ]
-    post(work, f"arrived:{job.id}:{job.attempts}", to, f"Arrived: {job.name}", _text(lines))
+    post(work, f"arrived:{job.id}:{job.attempts}", to, subject=f"Arrived: {job.name}", text=_text(lines))
 
 
 def job_failed(work: Work, job: Row[Any], to: str, sentence: str) -> None:
@@ -75,7 +74,7 @@ def job_failed(work: Work, job: Row[Any], to: str, sentence: str) -> None:
         f'Hello,\n\nthe job "{job.name}" has failed:\n\n    {sentence}',
         "Put it right and retry the job; what has arrived already is not sent again.",
     ]
-    post(work, f"failed:{job.id}:{job.attempts}:{work.now}", to, f"Failed: {job.name}", _text(lines))
+    post(work, f"failed:{job.id}:{job.attempts}:{work.now}", to, subject=f"Failed: {job.name}", text=_text(lines))
 
 
 def _text(lines: list[str]) -> str:

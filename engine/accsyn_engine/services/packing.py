@@ -175,8 +175,8 @@ class Packer:
             self.ends = ends
         elif ends != self.ends:
             raise BadValueError(
-                what=f'All tasks of a job have the same two parties; "{task.source}" to "{task.destination}" has others,'
-                " so make another job of it."
+                what=f'All tasks of a job have the same two parties; "{task.source}" to "{task.destination}" has'
+                " others, so make another job of it."
             )
 
     def _place(self, path: Path, written: str) -> Place:
@@ -200,9 +200,7 @@ class Packer:
         if path.is_local:
             return basename(path.native), _person_side(ends.source, "local") | {"path": path.native}, None
         if path.kind in {PathKind.RELATIVE, PathKind.MIRROR, PathKind.OWN_HOME}:
-            raise PathError(
-                text=written, reason="what a person sends needs its full path, or a share that is mapped there"
-            )
+            raise PathError(text=written, reason="what a person sends needs its full path, or a share mapped there")
         place = self._place(path, written)
         return place.name, _mapped_side(ends.source, place), place
 

@@ -116,7 +116,7 @@ def volume_path(text: str) -> str:
 
 
 def below_volume(volume: Row[Any], text: str | None) -> str:
-    """Read a path below a volume; an absolute one must lie below the volume's own. A leading slash alone is the volume."""
+    """Read a path below a volume; an absolute one must lie below the volume's own."""
     written = (text or "").strip()
     root = parse(volume.path, NAMES).path
     if written and not written.startswith(("share=", "~")):

@@ -23,10 +23,10 @@ def end_jobs_of(work: Work, caller: Caller, person: Row[Any], sentence: str | No
     for row in work.connection.execute(_jobs_of(person.id)).all():
         if sentence is None:
             raise NotAllowedNowError(what=f'{person.code} has a part in the job "{row.name}"; abort it first.')
-        _end(work, caller, row, Move.ABORT if abort else Move.FAIL, "user-disabled", sentence)
+        _end(work, caller, row, Move.ABORT if abort else Move.FAIL, code="user-disabled", sentence=sentence)
 
 
-def grant_lost(work: Work, caller: Caller, person: Row[Any], volume_id: str, path: str, shown: str) -> None:
+def grant_lost(work: Work, caller: Caller, person: Row[Any], volume_id: str, *, path: str, shown: str) -> None:
     """Stop the person's jobs that moved something below `path` for which no other grant is left."""
     volume = by_id(work, share, volume_id)
     if volume is None:
@@ -38,7 +38,7 @@ def grant_lost(work: Work, caller: Caller, person: Row[Any], volume_id: str, pat
             sentence = (
                 f"The access of {person.code} to {shown} was revoked, so this job was stopped; grant it and retry."
             )
-            _end(work, caller, row, Move.FAIL, "access-revoked", sentence)
+            _end(work, caller, row, Move.FAIL, code="access-revoked", sentence=sentence)
 
 
 def _jobs_of(user_id: str) -> Any:
@@ -76,7 +76,7 @@ def _uses(work: Work, row: Row[Any], volume: Row[Any], path: str, left: rights.R
     return False
 
 
-def _tasks(work: Work, row: Row[Any]) -> Iterator[Row[Any]]:
+def _tasks(work: Work, row: Row[Any]) -> Iterator[Any]:
     """The ends of a job's tasks, page by page: a job may have a million."""
     last = -1
     while True:
@@ -86,8 +86,7 @@ def _tasks(work: Work, row: Row[Any]) -> Iterator[Row[Any]]:
             .order_by(task.c.seq)
             .limit(1000)
         ).all()
-        for entry in page:
-            yield entry
+        yield from page
         if len(page) < 1000:
             return
         last = page[-1].seq
@@ -98,7 +97,7 @@ def _sides(entry: Row[Any]) -> list[tuple[dict[str, Any], str]]:
     return [(side, right) for side, right in both if side["kind"] == "volume"]
 
 
-def _end(work: Work, caller: Caller, row: Row[Any], move: Move, code: str, sentence: str) -> None:
+def _end(work: Work, caller: Caller, row: Row[Any], move: Move, *, code: str, sentence: str) -> None:
     transfers.stop(work, row.id, code, sentence)
     status = after(row.status, move, job=row.name)
     values: dict[str, Any] = {"error": sentence, "error_code": code, "ready_at": None, "waiting_for": None}

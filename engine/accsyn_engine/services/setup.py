@@ -58,9 +58,10 @@ def initialise(
     url: str = "https://localhost:8443",
     database: str = "",
 ) -> Initialised:
-    """Make DIR with configuration, secret and database: workspace, admin with a key, volumes (the first is the default).
+    """Make DIR with configuration, secret and database: workspace, admin with a key, volumes (the first the default).
 
-    Raises FolderExistsError for a DIR that is there, BadValueError or PathError for what was mistyped; nothing is made then.
+    Raises FolderExistsError for a DIR that is there, BadValueError or PathError for what was mistyped; nothing is made
+    then.
     """
     code, mail = _workspace_code(workspace), address(admin)
     paths = _volumes(volumes)

@@ -67,6 +67,7 @@ def create(
     caller: Caller,
     job_id: str,
     data: Any,
+    *,
     allow_duplicates: bool | None = None,
     replace_duplicates: bool = False,
 ) -> list[dict[str, Any]]:
