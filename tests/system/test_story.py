@@ -60,7 +60,7 @@ def test_the_sheet_is_told_once_by_the_hook(told: dict[str, Any]) -> None:
     assert (row["assignee"], row["status"], row["comment"]) == (VENDOR, "pending review", "cleaned and exported")
     assert row["version"]
     assert row["job"]
-    assert row["path"].endswith(f"/proj002/FROM_VENDORS/{VENDOR}/{PROJECT_FILE}")
+    assert row["path"].endswith(f"/proj002/FROM_VENDORS/{VENDOR}/output/proj002_{DATASET}_exported.dat")
 
 
 def test_the_demo_refuses_a_folder_that_is_not_empty(new_world: Callable[..., World]) -> None:

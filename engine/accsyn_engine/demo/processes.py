@@ -107,7 +107,7 @@ class Children:
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Child:
         """Start `command` in `folder`; its standard input is empty and its output goes to LOGS/NAME.log."""
-        self._logs.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)  # some print keys
         log = self._logs / f"{name}.log"
         with log.open("ab") as output:
             process = subprocess.Popen(

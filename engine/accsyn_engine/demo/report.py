@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from accsyn_engine.demo.evidence import Leg, Pair
 from accsyn_engine.demo.story import Telling
 
 SHOWN = 4  # of many small files in one folder, so many are listed
-HASH = 12  # digits of a hash that are shown to people; --json has all
+HASH = 8  # digits of a hash that are shown to people; --json has all
 
 
 def as_json(telling: Telling, seconds: float) -> dict[str, Any]:
@@ -48,23 +50,27 @@ def _leg_json(leg: Leg) -> dict[str, Any]:
 def show(console: Console, telling: Telling, seconds: float) -> None:
     """Print the tables and the verdict."""
     for leg in telling.legs:
+        console.print()
         console.print(_table(leg))
-    facts = ("assignee", "status", "comment", "version", "path")
-    sheet = "   ".join(f"[dim]{name}[/] {telling.row[name]}" for name in facts if telling.row.get(name))
-    console.print(f"\nThe sheet:  {sheet}")
+    console.print("\n[bold]The sheet[/]")
+    for name in ("assignee", "status", "comment", "version", "path"):
+        console.print(f"[dim]{name:>9}[/]  {telling.row.get(name) or '-'}", soft_wrap=True)
+    console.print()
     if telling.is_true:
         console.print(f"[bold green]Everything is where it belongs, byte for byte,[/] after {seconds:.1f} s.")
     else:
-        console.print("[bold red]Something differs;[/] see the rows marked ✗ and the sheet.")
+        console.print("[bold red]Something differs:[/] a row marked ✗, the sheet, or the hook did not run once.")
 
 
 def _table(leg: Leg) -> Table:
-    title = f"{leg.name}: {len(leg.pairs)} files, {leg.size / 1e6:.1f} MB in {leg.seconds:.2f} s"
-    table = Table(title=f"{title} = {leg.mb_per_s:.0f} MB/s", title_justify="left", title_style="bold", box=None)
+    top = os.path.commonpath([pair.path for pair in leg.pairs]) if leg.pairs else ""
+    facts = f"{len(leg.pairs)} files, {leg.size / 1e6:.1f} MB in {leg.seconds:.2f} s = {leg.mb_per_s:.0f} MB/s"
+    title = f"[bold]{leg.name}[/]: {facts}\n[dim]{top}/[/]"
+    table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, header_style="dim")
     table.add_column("file", overflow="fold")
     table.add_column("bytes", justify="right")
-    table.add_column("at the source", style="dim")
-    table.add_column("where it landed", style="dim")
+    table.add_column("source", style="dim")
+    table.add_column("landed", style="dim")
     table.add_column("")
     hidden = 0
     shown: dict[str, int] = {}
@@ -74,12 +80,13 @@ def _table(leg: Leg) -> Table:
         if pair.is_same and shown[folder] > SHOWN:
             hidden += 1
         else:
-            table.add_row(*_row(pair))
+            table.add_row(*_row(pair, top))
     if hidden:
         table.add_row(f"[dim]... and {hidden} more, all the same[/]")
     return table
 
 
-def _row(pair: Pair) -> tuple[str, ...]:
+def _row(pair: Pair, top: str) -> tuple[str, ...]:
     mark = "[green]✓[/]" if pair.is_same else "[red]✗[/]"
-    return pair.path, f"{pair.size:,}", pair.source[:HASH] or "-", pair.destination[:HASH] or "-", mark
+    name = escape(pair.path.removeprefix(f"{top}/"))
+    return name, f"{pair.size:,}", pair.source[:HASH] or "-", pair.destination[:HASH] or "-", mark

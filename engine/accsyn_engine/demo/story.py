@@ -54,7 +54,7 @@ class HookScriptMissingError(AccsynError):
 
 @dataclass(frozen=True)
 class Telling:
-    """How it went: the two ways of the package, and the sheet's row at the end."""
+    """How it went: both ways of the package, the sheet's row at the end, and how often the publish's hook ran."""
 
     legs: tuple[Leg, ...]
     row: dict[str, str]
@@ -101,11 +101,11 @@ class Story:
         with step("Her analysis program cleans the survey and exports figures"):
             document = self._analyze()
         with step("She publishes back: checked against her rights, then sent"):
-            seconds = self._publish(document, job["id"])
+            published, seconds = self._publish(document, job["id"])
             back = Leg("back to GeoScan", seconds, compare(self._places.vendor, self._places.studio, (RESULT,)))
         with step("The hook on alpha tells the tracker: pending review"):
             row = self._wait(lambda: self._row_with("pending review"), "the sheet to show pending review")
-        return Telling((sent, back), row, len(self._hook_runs()))
+        return Telling((sent, back), row, self._hook_runs(published["id"]))
 
     # --- the studio ---------------------------------------------------------------------------------------------------
 
@@ -147,14 +147,14 @@ class Story:
         self._children.start("analyze", command, self._environment, self._places.top).finish(seconds=STEP_S)
         return result / DOCUMENT
 
-    def _publish(self, document: Path, sent: str) -> float:
+    def _publish(self, document: Path, sent: str) -> tuple[Row, float]:
         environment = {**self._as_user(VENDOR), "ACCSYN_PRODUCTION_PATH": str(self._places.vendor)}
         command = [program("accsyn-plugins"), "publish", str(document), "--comment", COMMENT]
         publish = self._children.start("publish", command, environment, self._places.top)
         job = self._wait(lambda: self._job_after(sent), "the publish to be submitted", publish)
         seconds = self._follow(job["id"])
         publish.finish(seconds=STEP_S)
-        return seconds
+        return job, seconds
 
     # --- what is looked at --------------------------------------------------------------------------------------------
 
@@ -192,10 +192,8 @@ class Story:
         job = self._last_job()
         return job if job["id"] != ident else None
 
-    def _hook_runs(self) -> list[Any]:
-        runs = self._engine("hook", "runs", "--json")
-        found: list[Any] = runs["runs"] if isinstance(runs, dict) else runs
-        return found
+    def _hook_runs(self, job: str) -> int:
+        return len(self._engine("hook", "runs", job, "--json")["runs"])
 
     def _row_with(self, status: str) -> dict[str, str] | None:
         row = self._places.row()
@@ -216,7 +214,7 @@ class Story:
     def _engine(self, *arguments: str) -> Any:
         self._count += 1
         command = [program("accsyn-engine"), *arguments, "--data", str(self._places.engine)]
-        name = f"{self._count:02d} {' '.join(arguments[:2])}"
+        name = f"{self._count:02d} {'-'.join(word for word in arguments[:2] if not word.startswith('-'))}"
         child = self._children.start(name, command, self._environment, self._places.top)
         child.finish(seconds=STEP_S)
         return json.loads(child.output)
