@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, or_, select
 from sqlalchemy import update as alter
 
-from accsyn_engine.services import attempts, audit, hook_input, hook_phase, outcomes, shares, transfers
+from accsyn_engine.services import attempts, audit, hook_input, hook_phase, outcomes, share_lists, transfers
 from accsyn_engine.services import events as told
 from accsyn_engine.services.asking import topic
 from accsyn_engine.services.context import Caller, Context, Work
@@ -129,7 +129,7 @@ def _serve(work: Work, client_id: str, data: dict[str, Any]) -> None:
         volume = share_by(work, code, kinds=("volume",))
         if volume is None:
             raise NotFoundError(kind="volume", name=str(code))
-        shares.serve(work, volume.id, client_id)
+        share_lists.serve(work, volume.id, client_id)
 
 
 def _cursor(work: Work, client_id: str, *, is_new_start: bool) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accsyn_engine.query.fields import Fields
-from accsyn_engine.services import acls, clients, jobs, queues, shares, tasks, users, workspaces
+from accsyn_engine.services import acls, clients, jobs, queues, share_lists, tasks, users, workspaces
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.permissions import reads
@@ -11,7 +11,7 @@ from accsyn_engine.services.permissions import reads
 _SHARES = ("share", "volume", "folder", "home")
 _FIELDS: dict[str, Fields] = {
     "user": users.LISTING.attributes,
-    **dict.fromkeys(_SHARES, shares.LISTING.attributes),
+    **dict.fromkeys(_SHARES, share_lists.LISTING.attributes),
     "acl": acls.LISTING.attributes,
     "job": jobs.LISTING.attributes,
     "transfer": jobs.LISTING.attributes,

@@ -33,12 +33,12 @@ def post(work: Work, key: str, to: str, *, subject: str, text: str) -> None:
 
 def invitation(work: Work, invited: Row[Any], inviter: str, message: str | None) -> None:
     """Tell somebody that the workspace is open to them."""
-    name = workspace_row(work).name
+    name, url = workspace_row(work).name, work.context.config.url
     lines = [
         f"Hello,\n\n{inviter} invites you to the workspace {name}.",
         message or "",
-        f"Your user name is {invited.code}. Ask {inviter} for your API key and write it into a file; then start the agent:",
-        f"    accsyn-engine agent --server {work.context.config.url} --user {invited.code} --key @FILE --data DIR --download DIR",
+        f"Your user name is {invited.code}. Ask {inviter} for your API key, put it into a file and start the agent:",
+        f"    accsyn-engine agent --server {url} --user {invited.code} --key @FILE --data DIR --download DIR",
         "Files that are sent to you arrive by themselves while the agent runs.",
     ]
     post(work, f"invite:{invited.id}:{work.now}", invited.code, subject=f"Invitation to {name}", text=_text(lines))

@@ -9,7 +9,7 @@ from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
 from accsyn_engine.jobs.states import Status
-from accsyn_engine.services import audit, revocation, rights, shares
+from accsyn_engine.services import audit, revocation, rights, share_lists
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.fields import choice, flag, mapping, slug, text
@@ -26,8 +26,8 @@ _RUNNING = (Status.RUNNING, Status.WAITING, Status.INIT)
 @writes("share.create")
 def create(work: Work, caller: Caller, kind: str, data: dict[str, Any]) -> dict[str, Any]:
     """Make a share. A folder needs a parent volume (id, code, or the default) and a path below it; a volume a path."""
-    word = shares.TYPES.get(kind, "folder")
-    type_ = choice(data, ("type",), shares.TYPES, default=word)
+    word = share_lists.TYPES.get(kind, "folder")
+    type_ = choice(data, ("type",), share_lists.TYPES, default=word)
     if type_ == "home":
         return _create_home(work, caller, data)
     if type_ == "collection":
@@ -51,7 +51,7 @@ def create(work: Work, caller: Caller, kind: str, data: dict[str, Any]) -> dict[
         )
     )
     audit.record(work, caller, "share.create", "share", new, code=code, type=type_, path=values["path"])
-    return shares.shown(work, new)
+    return share_lists.shown(work, new)
 
 
 def _code(work: Work, data: dict[str, Any]) -> str:
@@ -101,13 +101,15 @@ def _create_home(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, 
     if not caller.is_admin and owner.role != "standard" and owner.id != caller.user_id:
         raise ForbiddenError(who=caller.code, what=f"create a home for {owner.code}")
     open_home(work, caller, owner)
-    return shares.shown(work, require_share(work, owner.code, kinds=("home",), kind="home").id)
+    return share_lists.shown(work, require_share(work, owner.code, kinds=("home",), kind="home").id)
 
 
 def _require(work: Work, caller: Caller, id: str) -> Row[Any]:
     """The share, if the caller may change it: volumes are the admin's, homes of colleagues too."""
     row = require_share(work, id)
-    seen = work.connection.execute(shares.ROWS.where(share.c.id == row.id, shares.visible_shares(caller))).first()
+    seen = work.connection.execute(
+        share_lists.ROWS.where(share.c.id == row.id, share_lists.visible_shares(caller))
+    ).first()
     if seen is None:
         raise NotFoundError(kind="share", name=id)
     if row.type == "volume" and not caller.is_admin:
@@ -120,7 +122,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     """Change name, description, metadata, status, or `default` of a volume; `server` assigns an agent."""
     row = _require(work, caller, id)
     if caller.is_admin and ("server" in data or "siteserver" in data):
-        shares.serve(work, row.id, bare(data.get("server") or data.get("siteserver")))
+        share_lists.serve(work, row.id, bare(data.get("server") or data.get("siteserver")))
     values: dict[str, Any] = {name: text(data, name) or "" for name in ("name", "description") if name in data}
     if "metadata" in data:
         values["metadata"] = mapping(data, "metadata")
@@ -135,7 +137,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     audit.record(work, caller, "share.update", "share", row.id, fields=sorted(values), status=values.get("status"))
     if values.get("status") == "disabled":
         _lost(work, caller, row)
-    return shares.shown(work, row.id)
+    return share_lists.shown(work, row.id)
 
 
 def _lost(work: Work, caller: Caller, row: Row[Any]) -> None:
