@@ -15,7 +15,7 @@ import threading
 from blake3 import blake3
 
 from accsyn_engine.transfer import files, system
-from accsyn_engine.transfer.errors import FileRefused, PeerLost, TransferError
+from accsyn_engine.transfer.errors import FileRefused, PartialBusy, TransferError
 from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gauge import Gauge
 from accsyn_engine.transfer.tree import join, split
@@ -109,8 +109,7 @@ class Arrival:
             system.lock(fd)
         except OSError as error:
             self._drop_fd()
-            detail = f"an earlier transfer of {names.shown(self.path)} is still ending here"
-            raise PeerLost(detail=detail) from error
+            raise PartialBusy(path=names.shown(self.path)) from error
 
     def accept(self, offset: int, payload: memoryview, aside: memoryview) -> int:
         """Write what is not there yet of this piece and hash as far as possible; returns the bytes taken.

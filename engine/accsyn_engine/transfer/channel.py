@@ -146,9 +146,11 @@ def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: 
             channel = _open(ticket, context, address, port, max(0.1, until - clock.monotonic()))
             opened.append(channel)
             channel.send(messages.Join(messages.VERSION, ticket.transfer, number))
-    except TransferError:
+    except (TransferError, OSError) as error:
         for channel in opened:
             channel.release()
+        if isinstance(error, OSError):
+            raise PeerRefused(detail="it accepted the session but not all of its channels") from error
         raise
     for channel in opened:
         channel.socket.settimeout(None)

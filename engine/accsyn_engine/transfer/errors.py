@@ -36,6 +36,12 @@ class PeerLost(TransferError):
     sentence = "The connection to the other side was lost ({detail}). The transfer resumes where it stood."
 
 
+class PartialBusy(PeerLost):
+    """An earlier transfer of the same job has not noticed its end yet; resumes like a lost connection."""
+
+    sentence = "An earlier transfer of {path} is still ending. The transfer resumes where it stood."
+
+
 class ProtocolBroken(TransferError):
     """One of the two sides left the rules of PROTOCOL.md; the message of the wire's error."""
 

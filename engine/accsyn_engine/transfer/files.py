@@ -74,6 +74,8 @@ class Root:
             return _read_stat(path, self._tree.stat(path))
 
     def exists(self, path: str) -> bool:
+        """False below a link too. Raises PathRefused for what is no path below the root."""
+        check(path)
         try:
             self.stat(path)
         except (NotFound, PathRefused):
@@ -185,6 +187,9 @@ class Root:
 
     def settle(self, folder: str, renames: Sequence[tuple[str, str]]) -> None:
         """Give finished files of one folder their final names, replacing what was there, and make it durable."""
+        for old, new in renames:
+            check(join(folder, old))
+            check(join(folder, new))
         with _told(join(folder, renames[-1][1])):
             self._tree.settle(folder, renames)
 

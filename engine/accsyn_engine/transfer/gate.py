@@ -114,10 +114,21 @@ class Gate:
                 continue
             except OSError:
                 return  # closed under us
-            if not self._is_announced(peer[0]):
+            if self._is_announced(peer[0]):
+                self._admit(sock, peer[0])
+            else:
                 sock.close()
-                continue
-            threading.Thread(target=self._greet, args=(sock, peer[0]), name="gate-greeting", daemon=True).start()
+
+    def _admit(self, plain: socket.socket, address: str) -> None:
+        """Let a connection prove itself in a thread of its own."""
+        chosen: list[_Awaited] = []
+        try:
+            sock = self._wrap(plain, address, chosen)
+        except OSError:
+            plain.close()  # gone already
+            return
+        self._make_room(sock)
+        threading.Thread(target=self._greet, args=(sock, chosen), name="gate-greeting", daemon=True).start()
 
     def _make_room(self, sock: ssl.SSLSocket) -> None:
         """Keep the newest: one who opens many and says nothing must not shut out the one who is awaited."""
@@ -144,11 +155,8 @@ class Gate:
                 late = PeerUnreachable("The other side did not connect in time. Check its firewall and its network.")
                 self.give_up(awaited, late)
 
-    def _greet(self, plain: socket.socket, address: str) -> None:
+    def _greet(self, sock: ssl.SSLSocket, chosen: list[_Awaited]) -> None:
         """Authenticate one connection and file it with its ticket; whatever is wrong closes it."""
-        chosen: list[_Awaited] = []
-        sock = self._wrap(plain, address, chosen)
-        self._make_room(sock)
         try:
             until = self._clock.monotonic() + GREETING_S
             sock.settimeout(GREETING_S)
@@ -223,6 +231,8 @@ def number_of(greeting: messages.Event, ticket: Ticket) -> int:
     if greeting.transfer != ticket.transfer or greeting.version != messages.VERSION:
         raise PeerRefused(detail="its greeting does not fit the ticket")
     if isinstance(greeting, messages.Hello):
+        if greeting.streams != ticket.streams:
+            raise PeerRefused(detail="it wants another number of channels than agreed")
         return 0
     if not 1 <= greeting.channel <= ticket.streams:
         raise PeerRefused(detail="it opens more channels than agreed")

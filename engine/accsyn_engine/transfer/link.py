@@ -141,7 +141,7 @@ class Link:
 
     def _may_hear_why(self, error: AccsynError) -> bool:
         """A bulk channel often breaks a moment before the session brings the reason."""
-        return isinstance(error, PeerLost) and self._clock.monotonic() - self._failed_at < FAREWELL_S
+        return type(error) is PeerLost and self._clock.monotonic() - self._failed_at < FAREWELL_S
 
     def _drain_bell(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -188,12 +188,12 @@ class Link:
 
     def _farewell(self, error: TransferError) -> None:
         """Tell the other side why, as far as it still listens."""
-        if isinstance(error, PeerLost) or self._is_told:
+        if type(error) is PeerLost or self._is_told:
             return
         sock = self._channel.socket
         with contextlib.suppress(OSError, LocalProtocolError):  # gone, or not in a state to be told
             sock.settimeout(FAREWELL_S)
-            farewell = self._channel.session.send(messages.Stop(error.code, error.message))
+            farewell = self._channel.session.send(messages.Stop(error.facts.get("reason", error.code), error.message))
             sock.sendall(self._unsent + farewell)
             socket.socket.shutdown(sock, socket.SHUT_WR)
             until = self._clock.monotonic() + FAREWELL_S

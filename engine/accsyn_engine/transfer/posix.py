@@ -47,6 +47,8 @@ if sys.platform != "win32":
     def open_by_walk(folder: int, path: str, flags: int) -> int:
         """Open one part after the other, following no link."""
         *folders, last = path.split("/") if path else ["."]
+        if ".." in (*folders, last):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)  # as openat2 answers
         held = folder
         try:
             for part in folders:

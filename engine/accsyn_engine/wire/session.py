@@ -66,7 +66,7 @@ class State(enum.Enum):
 
 _SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Failed, Ping), State.LISTING)
 _SAME_WHILE_SENDING = dict.fromkeys((Digests, Failed, Ping), State.LISTED)
-_SAME_WHILE_RECEIVING = dict.fromkeys((Wants, Ack, Failed, Repair, Ping), State.ANSWERING)
+_ANSWERS = (Wants, Ack, Failed, Repair, Ping)
 
 # The whole protocol: what a side may say in each state, and its state after it.
 NEXT: dict[State, dict[type[Event], State]] = {
@@ -80,8 +80,8 @@ NEXT: dict[State, dict[type[Event], State]] = {
     State.LISTING: {**_SAME_WHILE_LISTING, ManifestEnd: State.LISTED, Stop: State.STOPPED},
     State.LISTED: {**_SAME_WHILE_SENDING, Finish: State.FINISHED, Stop: State.STOPPED},
     State.FINISHED: {Ping: State.FINISHED, Bye: State.DONE, Stop: State.STOPPED},
-    State.ANSWERING: {**_SAME_WHILE_RECEIVING, Stop: State.STOPPED},
-    State.SIGNING: {Ack: State.SIGNING, Ping: State.SIGNING, Receipt: State.DONE, Stop: State.STOPPED},
+    State.ANSWERING: {**dict.fromkeys(_ANSWERS, State.ANSWERING), Stop: State.STOPPED},
+    State.SIGNING: {**dict.fromkeys(_ANSWERS, State.SIGNING), Receipt: State.DONE, Stop: State.STOPPED},
     State.BULK: {Block: State.FEEDING},
     State.FEEDING: {Block: State.FEEDING},
     State.SILENT: {},
