@@ -30,7 +30,7 @@ from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import Kind, Outcome
 
 MOST_COMING = 2 * OPEN_ENTRIES
-BACKLOG = 128  # frames that wait for the survey before the session stops reading
+BACKLOG = 32  # frames that wait for the survey before the session stops reading
 
 
 class Surveyor:

@@ -38,6 +38,7 @@ HEADER = struct.Struct(">IB")  # length of the body, number of the event
 BLOCK_HEAD = struct.Struct(">IBQ")  # the same, then the position: what stands before a payload
 MAX_CONTROL = 256 * 1024
 MAX_BODY: dict[int, int] = {NUMBERS[Manifest]: 1 << 20, NUMBERS[Wants]: 1 << 20, NUMBERS[Block]: 8 + MAX_PAYLOAD}
+MAX_ENTRIES = 1024  # of one page
 MAX_POSITION = 1 << 62  # bytes of one stream; leaves room for sums in 64 bits
 _ENTRY = struct.Struct(">BIQqH")
 _RANGE = struct.Struct(">QQ")
@@ -119,8 +120,10 @@ def _write_manifest(event: Manifest) -> bytes:
 
 def _read_manifest(reader: Reader) -> Manifest:
     page, first, position = reader.uint(4), reader.position(), reader.position()
-    entries = tuple(_read_entry(reader) for _ in range(reader.counted(_ENTRY.size)))
-    return Manifest(page, first, position, entries)
+    count = reader.counted(_ENTRY.size)
+    if count > MAX_ENTRIES:
+        raise _refuse("a page lists too many entries")
+    return Manifest(page, first, position, tuple(_read_entry(reader) for _ in range(count)))
 
 
 def _read_entry(reader: Reader) -> Entry:
@@ -236,8 +239,9 @@ def decode(number: int, body: memoryview) -> Event:
     """Read one body; the payload of a block is a view, not a copy."""
     kind = kind_of(number)
     if kind is Block:
-        reader = Reader(body[:8])
-        return Block(reader.position(), body[8:])
+        if len(body) <= 8:
+            raise _refuse("a block is empty")
+        return Block(Reader(body[:8]).position(), body[8:])
     reader = Reader(body)
     event = _READ[kind](reader)
     reader.end()

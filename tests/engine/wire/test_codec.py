@@ -64,6 +64,12 @@ def test_entries_that_cannot_be_are_refused(body: bytes, why: str) -> None:
         decoded(Manifest, body)
 
 
+def test_a_page_of_more_entries_than_agreed_is_refused() -> None:
+    entries = (Entry(Kind.FILE, 1, b"a", 1, 0),) * (codec.MAX_ENTRIES + 1)
+    with pytest.raises(RemoteProtocolError, match="too many"):
+        decoded(Manifest, body_of(Manifest(0, 0, 0, entries)))
+
+
 @pytest.mark.parametrize("ranges", [((5, 5),), ((5, 4),), ((0, 5), (4, 6)), ((0, codec.MAX_POSITION + 1),)])
 def test_wanted_ranges_are_in_order_and_not_empty(ranges: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(RemoteProtocolError, match="out of order"):
@@ -82,7 +88,8 @@ def test_a_count_is_not_believed_when_the_frame_cannot_hold_it() -> None:
         (Offer, b"\0\1\xff"),
         (Accept, b"\0\0\2"),
         (Welcome, b"HTTP/1.1 400\0\1\0\1"),
-        (Block, b"\xff" * 8),
+        (Block, b"\xff" * 9),
+        (Block, bytes(8)),
     ],
 )
 def test_fields_of_the_wrong_form_are_refused(kind: type[Event], body: bytes) -> None:
