@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import subprocess
 from collections.abc import Callable, Mapping
@@ -133,9 +132,8 @@ class World:
         command = [program("accsyn-engine"), "serve", "--data", str(self.data), "--port", port, *more]
         if "--ports" not in more:
             command += ["--ports", self.ports]
-        seen = len(re.findall(r"https://\S+:\d+", self.children.logs().get("serve.log", "")))
         child = self.children.start("serve", command, self.environment, self.folder)
-        found = child.wait_for(rf"(?s)(?:https://\S+:\d+.*?){{{seen}}}(https://[\w.\[\]:-]+:\d+)", seconds=30)
+        found = child.wait_for(r"(https://[\w.\[\]:-]+:\d+)", seconds=30)
         self.url = found[1]
         return child
 
@@ -147,7 +145,7 @@ class World:
         return f"{first}-{first + 19}"
 
     def server_agent_pid(self) -> int:
-        return int((self.data / "agent" / "lock").read_text(encoding="ascii"))
+        return int((self.data / "agent" / "lock").read_text(encoding="ascii").split()[0])
 
     def invite(self, user: str, role: str = "standard") -> None:
         self.engine("user", "invite", user, "--role", role)
@@ -186,13 +184,8 @@ class World:
         command = [program("accsyn-engine"), "agent", "--server", self.url, "--user", user]
         command += ["--key", self.key(user), "--ca", extra["ACCSYN_CA"], "--data", str(self.folder / name), *more]
         child = self.children.start(name, [*within, *command], {**self.environment, **extra}, self.folder)
-        self.until(lambda: self._is_online(user, child), f"{user}'s agent to come online", child=child)
+        child.wait_for("connected to https://", seconds=30)
         return child
-
-    def _is_online(self, user: str, child: Child) -> bool:
-        assert child.process.poll() is None, f"The agent ended:\n{child.output}"
-        found = self.session().find(f"client WHERE user={user} AND status=online")
-        return bool(found)
 
     # --- jobs and waiting ---------------------------------------------------------------------------------------------
 

@@ -45,11 +45,12 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    begin: int  # where its own lines begin: a program that is started again goes on in the same log
     clock: Clock = field(repr=False)
 
     @property
     def output(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        return self.log.read_bytes()[self.begin :].decode("utf-8", "replace")
 
     def wait_for(self, words: str, *, seconds: float) -> re.Match[str]:
         """Wait until the log has a match of the regular expression `words`.
@@ -109,6 +110,7 @@ class Children:
         """Start `command` in `folder`; its standard input is empty and its output goes to LOGS/NAME.log."""
         self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)  # some print keys
         log = self._logs / f"{name}.log"
+        begin = log.stat().st_size if log.exists() else 0
         with log.open("ab") as output:
             process = subprocess.Popen(
                 list(command),
@@ -119,13 +121,13 @@ class Children:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C ends the story first, and the story ends its programs in order
             )
-        child = Child(name, process, log, self._clock)
+        child = Child(name, process, log, begin, self._clock)
         self._children.append(child)
         return child
 
     def logs(self) -> dict[str, str]:
         """What every program has printed so far."""
-        return {child.log.name: child.output for child in self._children}
+        return {child.log.name: child.log.read_text("utf-8", "replace") for child in self._children}
 
     def __enter__(self) -> Self:
         return self
