@@ -70,7 +70,7 @@ def answer(engine: Running, request: str, **words: Any) -> None:
 
 
 def test_a_question_travels_over_the_stream_and_its_answer_back(engine: Running) -> None:
-    me = hello(engine, "stream")
+    me = hello(engine, "alpha")
     with stream(engine, me["client"], me["cursor"]) as lines, asking(engine) as asked:
         event = next_event(lines)
         assert (event["event"], event["data"]["operation"]) == ("request", "exists")
@@ -88,7 +88,7 @@ def asking(engine: Running) -> Iterator[Any]:
 
 
 def test_a_stream_goes_on_after_the_cursor_it_names(engine: Running) -> None:
-    me = hello(engine, "cursor")
+    me = hello(engine, "alpha")
     with asking(engine) as asked:
         with stream(engine, me["client"], me["cursor"]) as lines:
             first = next_event(lines)
@@ -99,7 +99,7 @@ def test_a_stream_goes_on_after_the_cursor_it_names(engine: Running) -> None:
 
 
 def test_a_long_poll_gives_what_is_there(engine: Running) -> None:
-    me = hello(engine, "poll")
+    me = hello(engine, "alpha")
     path = f"/api/agent/events?client={me['client']}&after={me['cursor']}"
     assert engine.call("GET", f"{path}&wait=0").json() == {"events": []}
     with asking(engine) as asked:
@@ -116,7 +116,7 @@ def test_an_agent_hears_only_its_own_events(engine: Running) -> None:
 def test_a_stop_ends_open_streams_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("engine")
     with serving(folder / "e", init(folder), "--no-agent") as running:
-        me = hello(running, "stop")
+        me = hello(running, "alpha")
         with stream(running, me["client"], me["cursor"]) as lines:
             running.process.terminate()
             assert [line for line in lines if line] == []
