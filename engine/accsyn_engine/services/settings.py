@@ -73,7 +73,7 @@ def put(
     scope_name, entity = _entity(work, caller, scope, id)
     _check_write(caller, scope_name, name)
     key = normal(name)
-    _check_hook(key)
+    _check_hook(name.strip().lower(), key)
     values = _by_os(value, os)
     if scope_name == "job":
         row = jobs.require(work, caller, entity)
@@ -159,8 +159,8 @@ def is_hook(name: str) -> bool:
     )
 
 
-def _check_hook(key: str) -> None:
-    if is_hook(key) and key.removesuffix("-idempotent") not in HOOKS:
+def _check_hook(name: str, key: str) -> None:
+    if is_hook(name) and key.removesuffix("-idempotent") not in HOOKS:
         raise BadValueError(what=f'There is no hook "{key}" in this engine; there are {", ".join(HOOKS)}.')
 
 
