@@ -17,7 +17,7 @@ from accsyn_engine.services.fields import choice, flag, text
 from accsyn_engine.services.hook_ends import end_run, start_run
 from accsyn_engine.services.permissions import reads, waits, writes
 from accsyn_engine.services.rows import by_id, share_by, workspace_row
-from accsyn_engine.store.schema import agent_request, client, client_event, hook_run, transfer
+from accsyn_engine.store.schema import agent_request, client, client_event, hook_run, transfer, user
 
 ROLES = {"server": "server", "client": "client"}
 SERVER, USER_SERVER = 1, 2
@@ -272,9 +272,15 @@ def answer(work: Work, caller: Caller, request: str, data: dict[str, Any]) -> di
 
 
 def _own(work: Work, caller: Caller, client_id: Any, boot: Any = None) -> Row[Any]:
-    """The caller's own agent; raises NotFoundError for another's, StaleAgentError for an older start."""
-    row = by_id(work, client, str(client_id or ""))
-    if row is None or row.user_id != caller.user_id:
+    """The caller's own agent, while they may enter; raises NotFoundError, or StaleAgentError for an older start."""
+    row = work.connection.execute(
+        select(client)
+        .join(user, user.c.id == client.c.user_id)
+        .where(
+            client.c.id == str(client_id or ""), user.c.id == caller.user_id, user.c.status == "enabled", user.c.active
+        )
+    ).first()
+    if row is None:
         raise NotFoundError(kind="client", name=str(client_id or ""))
     if boot is not None and row.boot != boot:
         raise attempts.stale(row)

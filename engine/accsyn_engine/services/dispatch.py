@@ -6,6 +6,7 @@ at once. A job that cannot start says what it waits for and is not looked at aga
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,9 @@ from accsyn_engine.store.schema import (
     transfer,
     user,
 )
+from accsyn_plugins.errors import AccsynError
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 50  # jobs looked at in one transaction
 ABSENT_MS = 45_000
@@ -114,8 +118,21 @@ def _dispatch_some(context: Context) -> bool:
         )
         rows = work.connection.execute(ready).all()
         for row in rows:
-            _dispatch(work, row)
+            _dispatch_alone(work, row)
     return len(rows) == AT_ONCE
+
+
+def _dispatch_alone(work: Work, row: Row[Any]) -> None:
+    """Dispatch one job; whatever is wrong with it fails it and no other."""
+    try:
+        with work.connection.begin_nested():
+            _dispatch(work, row)
+    except Exception as error:
+        log.exception("Job %s could not be dispatched", row.id)
+        text = (
+            error.message if isinstance(error, AccsynError) else f"the engine met a fault of its own ({error!r:.200})"
+        )
+        outcomes.failed(work, row, "not-dispatched", f"The job could not be started: {text}")
 
 
 def _dispatch(work: Work, row: Row[Any]) -> None:
@@ -216,13 +233,12 @@ def _room(work: Work, row: Row[Any], receiver: Row[Any]) -> Waits | None:
     rooms = rooms_of(work, receiver)
     if rooms.downloads and not _needs_map(work, row):
         return None
-    statement = select(task.c.destination).where(task.c.job_id == row.id, task.c.status.in_(TASK_WANTED))
-    for entry in work.connection.execute(statement.order_by(task.c.seq)):
+    for entry in transfers.task_ends(work, row.id, task.c.status.in_(TASK_WANTED)):
         side = entry.destination
         if side["kind"] != "local" and not rooms.takes(side):
             code = work.connection.execute(select(user.c.code).where(user.c.id == receiver.user_id)).scalar_one()
             return Waits(
-                f"waiting for {code} to choose a folder on {receiver.code} (W#J055)", receiver.id, is_pending=True
+                f"waiting for {code} to choose a folder on {receiver.code} (W#J055)", receiver.user_id, is_pending=True
             )
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -105,12 +106,28 @@ def _machine(row: Row[Any]) -> dict[str, Any]:
 
 
 def _tasks(work: Work, run: Row[Any], machines: list[Row[Any]]) -> dict[str, Any]:
-    volumes, mapped = volume_paths(work), _mapped(work, machines)
+    known = _Known(volume_paths(work), _codes(work), _mapped(work, machines))
     rows = work.connection.execute(select(task).where(task.c.job_id == run.job_id).order_by(task.c.seq))
-    return {row.uri: _task(row, volumes, mapped) for row in rows}
+    return {row.uri: _task(row, known) for row in rows}
 
 
-def _task(row: Row[Any], volumes: dict[str, str], mapped: dict[str, str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Known:
+    """What the engine knows of where volumes lie, by their ids."""
+
+    paths: dict[str, str]
+    codes: dict[str, str]
+    mapped: dict[str, str]  # on the person's machine
+
+    def side(self, side: dict[str, Any]) -> dict[str, Any]:
+        """One side of a task; `root` and `rel` are for the server's agent, which knows best where its volumes lie."""
+        shown = entities.party(side, self.paths, self.mapped)
+        if side["kind"] != "volume":
+            return shown
+        return shown | {"root": {"volume": self.codes.get(side["v"], "")}, "rel": side["rel"]}
+
+
+def _task(row: Row[Any], known: _Known) -> dict[str, Any]:
     return {
         "id": row.id,
         "uri": row.uri,
@@ -118,14 +135,19 @@ def _task(row: Row[Any], volumes: dict[str, str], mapped: dict[str, str]) -> dic
         "size": row.size,
         "priority": row.priority,
         "metadata": row.metadata,
-        "source": entities.party(row.source, volumes, mapped),
-        "destination": entities.party(row.destination, volumes, mapped),
+        "source": known.side(row.source),
+        "destination": known.side(row.destination),
     }
+
+
+def _codes(work: Work) -> dict[str, str]:
+    rows = work.connection.execute(select(share.c.id, share.c.code).where(share.c.type == "volume"))
+    return {row.id: row.code for row in rows}
 
 
 def _mapped(work: Work, machines: list[Row[Any]]) -> dict[str, str]:
     """Where volumes lie on the person's machine, as far as its agent has said so."""
-    ids = {row.code.lower(): row.id for row in work.connection.execute(select(share).where(share.c.type == "volume"))}
+    ids = {code.lower(): volume for volume, code in _codes(work).items()}
     maps = [entry for machine in machines if machine.type != 1 for entry in machine.maps]
     return {
         ids[entry["code"].lower()]: entry["path"]

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_
 from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
 from accsyn_engine.query.fields import Date, Number, Text
 from accsyn_engine.services import audit, entities, hook_phase, letters, publish, queues, revocation, rights, transfers
-from accsyn_engine.services.context import Caller, Find, Work
+from accsyn_engine.services.context import DISPATCH, Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.fields import flag, mapping, number, text
 from accsyn_engine.services.finding import Listing, Scopes, listed
@@ -77,7 +77,7 @@ LISTING = Listing(
     id=job.c.id,
     order=(job.c.created, job.c.id),
     scopes=Scopes(
-        active=and_(job.c.archived.is_(False), ~_finished),
+        active=and_(job.c.archived.is_(False), job.c.status.in_(sorted(set(Status) - FINISHED))),
         finished=and_(job.c.archived.is_(False), _finished),
         archived=job.c.archived.is_(True),
     ),
@@ -293,8 +293,9 @@ def _move(work: Work, caller: Caller, row: Row[Any], move: Move) -> None:
 def _resume(work: Work, caller: Caller, row: Row[Any]) -> None:
     """Go on where the job stands: with its hook if only that is missing, else with a new transfer."""
     if row.status in {Status.RUNNING, Status.WAITING}:
-        transfers.wake(work, row.id)
-        transfers.set_job(work, row, ready_at=work.now if row.status == Status.WAITING else None, waiting_for=None)
+        if row.status == Status.WAITING and row.phase == "transfer":
+            transfers.set_job(work, row, ready_at=work.now, waiting_for=None)
+            work.ring(DISPATCH)
         return
     _check_again(work, caller, row)
     transfers.set_job(work, row, losses=0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from accsyn_engine.paths import Endpoint, PartyKind, Path, PathError, PathKind, basename, join
+from accsyn_engine.paths import Endpoint, Party, PartyKind, Path, PathError, PathKind, basename, join
 from accsyn_engine.services import parties, places
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError
@@ -132,6 +132,8 @@ class Packer:
         published = self._publish(task.id) if self._publish and task.id else None
         source = self._endpoint(task.source, "source")
         destination = self._endpoint(published or task.destination, "destination")
+        if published is not None and destination.party.kind is PartyKind.NONE:
+            destination = replace(destination, party=Party(PartyKind.WORKSPACE))  # the hook names the server's paths
         ends = Ends(self._side(source), self._side(destination))
         self._check_ends(ends, task)
         name, source_row, place = self._pack_source(ends, source, task)

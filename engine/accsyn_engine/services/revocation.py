@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Row, or_, select
@@ -58,7 +57,7 @@ def require_rights(work: Work, row: Row[Any], person: Row[Any]) -> None:
         )
     }
     writes_freely = any(str(hook.get("when", "")).endswith("publish-server") for hook in row.hooks)
-    for entry in _tasks(work, row):
+    for entry in transfers.task_ends(work, row.id, task.c.status != TaskStatus.EXCLUDED):
         for side, right in _sides(entry):
             verdict = left.on(volumes[side["v"]], side["rel"])
             if not getattr(verdict, right) and not (right == "write" and writes_freely):
@@ -67,29 +66,13 @@ def require_rights(work: Work, row: Row[Any], person: Row[Any]) -> None:
 
 def _uses(work: Work, row: Row[Any], volume: Row[Any], path: str, left: rights.Rights) -> bool:
     """Whether a task lies below what was revoked and nothing else gives the right it needs."""
-    for entry in _tasks(work, row):
+    for entry in transfers.task_ends(work, row.id, task.c.status != TaskStatus.EXCLUDED):
         for side, right in _sides(entry):
             if side["v"] != volume.id or not is_below(side["rel"], path, bool(volume.case_sensitive)):
                 continue
             if not getattr(left.on(volume, side["rel"]), right):
                 return True
     return False
-
-
-def _tasks(work: Work, row: Row[Any]) -> Iterator[Any]:
-    """The ends of a job's tasks, page by page: a job may have a million."""
-    last = -1
-    while True:
-        page = work.connection.execute(
-            select(task.c.seq, task.c.source, task.c.destination)
-            .where(task.c.job_id == row.id, task.c.seq > last, task.c.status != TaskStatus.EXCLUDED)
-            .order_by(task.c.seq)
-            .limit(1000)
-        ).all()
-        yield from page
-        if len(page) < 1000:
-            return
-        last = page[-1].seq
 
 
 def _sides(entry: Row[Any]) -> list[tuple[dict[str, Any], str]]:

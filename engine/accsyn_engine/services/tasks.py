@@ -90,7 +90,12 @@ def create(
 def _parties(row: Row[Any]) -> dict[str, Any]:
     """The job's persons as defaults, so that a task may name paths only."""
     named = {"source": (row.source_type, row.source_code), "destination": (row.destination_type, row.destination_code)}
-    return {side: code for side, (type_, code) in named.items() if type_ == "user"}
+    parties = {"user": "{code}", "client": "client={id}"}
+    return {
+        side: parties[type_].format(code=code, id=getattr(row, f"{side}_id"))
+        for side, (type_, code) in named.items()
+        if type_ in parties
+    }
 
 
 def _ends(work: Work, row: Row[Any]) -> Ends:

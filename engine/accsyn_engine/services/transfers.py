@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from accsyn_engine.jobs.states import TASK_RETRIED, Move, TaskStatus, after
 from accsyn_engine.services import events
@@ -14,6 +15,7 @@ from accsyn_engine.store.schema import client, job, task, transfer
 LEASE_MS = 10_000
 HANDSHAKE_MS = 30_000
 MOST_PER_CLIENT = 30
+PAGE = 1000
 
 
 def running_of(work: Work, job_id: str) -> Row[Any] | None:
@@ -91,6 +93,21 @@ def requeue_tasks(work: Work, job_id: str, statuses: tuple[TaskStatus, ...] = TA
         .where(task.c.job_id == job_id, task.c.status.in_(statuses))
         .values(status=TaskStatus.QUEUED, error=None, finished=None)
     )
+
+
+def task_ends(work: Work, job_id: str, which: ColumnElement[bool]) -> Iterator[Any]:
+    """Both ends of a job's tasks in order, page by page: a job may have a million."""
+    last, rows = -1, PAGE
+    while rows == PAGE:
+        page = work.connection.execute(
+            select(task.c.seq, task.c.source, task.c.destination)
+            .where(task.c.job_id == job_id, task.c.seq > last, which)
+            .order_by(task.c.seq)
+            .limit(PAGE)
+        ).all()
+        yield from page
+        rows = len(page)
+        last = page[-1].seq if page else last
 
 
 def client_name(work: Work, client_id: str) -> str:
