@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -40,4 +40,4 @@ def iso(at_ms: int | None) -> str | None:
     """Write a time the way the accsyn protocol does: UTC, `YYYY-MM-DDTHH:MM:SS`, no zone."""
     if at_ms is None:
         return None
-    return datetime.fromtimestamp(at_ms // 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
