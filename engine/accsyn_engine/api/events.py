@@ -28,7 +28,6 @@ from accsyn_engine.services import (
     publish,
     queues,
     shares,
-    sharing,
     tasks,
     users,
     workspaces,
@@ -92,12 +91,12 @@ def _session_key(call: Call) -> Any:
 def _shares() -> Rows:
     for kind in ("share", "volume", "folder", "home", "collection"):
         yield "GET", f"{kind}/find", Row("share.find", calls.find(shares.find, kind))
-        yield "POST", f"{kind}/create", Row("share.create", calls.create(sharing.create, kind))
+        yield "POST", f"{kind}/create", Row("share.create", calls.create(shares.create, kind))
         yield "PUT", f"{kind}/edit", Row("share.update", _edit_share)
-        yield "POST", f"{kind}/activate", Row("share.activate", calls.by_id_or_code(sharing.activate), Shape.DONE)
+        yield "POST", f"{kind}/activate", Row("share.activate", calls.by_id_or_code(shares.activate), Shape.DONE)
         for word in ("deactivate", "offline"):
-            yield "DELETE", f"{kind}/{word}", Row("share.deactivate", calls.by_id(sharing.deactivate), Shape.DONE)
-        yield "DELETE", f"{kind}/delete", Row("share.delete", calls.delete(sharing.delete), Shape.DONE)
+            yield "DELETE", f"{kind}/{word}", Row("share.deactivate", calls.by_id(shares.deactivate), Shape.DONE)
+        yield "DELETE", f"{kind}/delete", Row("share.delete", calls.delete(shares.delete), Shape.DONE)
         yield "GET", f"{kind}/servers", Row("share.servers", calls.by_id(shares.servers), kind="client")
         yield "PUT", f"{kind}/server", Row("share.assign", calls.assign(shares.assign), Shape.DONE)
         yield "DELETE", f"{kind}/server", Row("share.assign", calls.assign(shares.deassign), Shape.DONE)
@@ -117,7 +116,7 @@ def _edit_share(call: Call) -> Any:
         if field in call.data:
             use_case(call.context, call.caller, call.id, str(call.data[field]).removeprefix("client:"))
             return {"id": call.id}
-    return calls.update(sharing.update)(call)
+    return calls.update(shares.update)(call)
 
 
 def _acls() -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +74,30 @@ def clear(engine: Engine, name: str, as_json: bool) -> None:
 @json_option
 def test(engine: Engine, name: str, file: Path | None, as_json: bool) -> None:
     """Run the hook once, on the server, and show what came of it."""
-    data: dict[str, Any] = {"hook": name}
-    if file is not None:
-        data["data"] = _read(file)
-    run = engine.result("PUT", "hook/test", data)[0]
+    data = {**_example(name), "hook": name} if file is None else _read(file)
+    run = engine.result("PUT", "hook/test", {"hook": name, "data": data})[0]
     if run.get("state") != "done":
         raise HookFailedError(hook=name, state=run.get("state"), why=run.get("error") or "it gave no reason")
     sentence = f"{name} ended with exit code {run.get('exit_code')}.\n{run.get('output') or ''}".rstrip()
     print_answer({"run": run}, sentence, as_json=as_json)
 
 
-def _read(file: Path) -> Any:
+def _example(name: str) -> dict[str, Any]:
+    """The example that stands in the schema of this hook's input."""
+    schema = "publish-input.json" if "pre-publish" in name else "hook-input.json"
+    text = resources.files("accsyn_engine").joinpath("schemas", schema).read_text(encoding="utf-8")
+    example: dict[str, Any] = json.loads(text)["examples"][0]
+    return example
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise HookDataError(file=file, why=error) from error
+    if not isinstance(document, dict):
+        raise HookDataError(file=file, why="it holds no object")
+    return document
 
 
 @hook.command()

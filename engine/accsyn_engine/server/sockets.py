@@ -40,12 +40,12 @@ class JsonH11(H11Protocol):
             h11.Data(data=body),
             h11.EndOfMessage(),
         ):
-            self.transport.write(self.conn.send(event) or b"")
+            self.transport.write(self.conn.send(event))
         self.transport.close()
 
     def shutdown(self) -> None:
         """Let go of an idle connection at once: a TLS farewell would wait for a client that is not reading."""
-        if self.cycle is None or self.cycle.response_complete:
+        if getattr(self.cycle, "response_complete", True):  # before the first request there is no cycle
             self.transport.abort()
         else:
             super().shutdown()

@@ -42,7 +42,7 @@ def test_each_operation_is_reached_by_an_event_or_stands_on_the_list() -> None:
     ],
 )
 def test_uris_of_every_generation_have_a_row(method: str, uri: str) -> None:
-    assert row_of(Envelope(Family.V1, method, uri))
+    assert row_of(Envelope(Family.V1, method, uri)).operation in PERMISSIONS
 
 
 @pytest.mark.parametrize(("method", "uri"), [("GET", "spaceship/find"), ("POST", "user/find"), ("GET", "user/create")])

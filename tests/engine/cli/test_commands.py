@@ -192,6 +192,68 @@ def test_every_answer_of_the_engine_has_a_schema() -> None:
         document = json.loads(file.read_text(encoding="utf-8"))
         assert document["$id"] == file.name
         assert document["title"]
+        for example in document.get("examples", ()):
+            check(file.stem, example)
 
 
 GROUPS = {("user",), ("share",), ("acl",), ("job",), ("hook",)}
+
+
+@pytest.fixture(scope="module")
+def job(engine: Running) -> dict[str, Any]:
+    """A job that waits for a vendor without a client."""
+    engine.cli("user", "invite", VENDOR)
+    task = {"source": "volume=production/proj002/DATASET_001", "destination": f"{VENDOR}:proj002/DATASET_001"}
+    answer = engine.event("POST", "job/create", data={"code": "pkg out", "tasks": {"0": task}})
+    assert "message" not in answer, answer
+    made: dict[str, Any] = answer["result"][0]
+    return made
+
+
+def test_a_job_is_shown_paused_resumed_and_aborted(engine: Running, job: dict[str, Any]) -> None:
+    shown = engine.cli("job", "show", "pkg out", "--json").json
+    check("job-show", shown)
+    assert (shown["job"]["id"], [task["uri"] for task in shown["tasks"]]) == (job["id"], ["0"])
+    listed = engine.cli("job", "list", "--json").json
+    check("job-list", listed)
+    assert [row["id"] for row in listed["jobs"]] == [job["id"]]
+    for verb, status in (("pause", "paused"), ("resume", "waiting"), ("abort", "aborted"), ("retry", "waiting")):
+        changed = engine.cli("job", verb, job["id"], "--json").json
+        check(f"job-{verb}", changed)
+        assert changed["job"]["status"] == status
+    assert "pkg out" in engine.cli("job", "show", job["id"]).out
+
+
+def test_tasks_are_added_in_every_generations_shape(engine: Running, job: dict[str, Any]) -> None:
+    def task(name: str) -> dict[str, str]:
+        return {"source": f"volume=production/proj002/{name}", "destination": f"{VENDOR}:proj002/{name}"}
+
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("v1.0", "job/task/create", {"data": [task("a")], "query": job["id"]}),
+        ("v1.0", "job/task/create", {"data": {"tasks": [task("b")], "allow_duplicates": True}, "query": job["id"]}),
+        ("v3", "task/create", {"data": {"tasks": {"mine": task("c")}}, "id": job["id"]}),
+        ("v3", "task/create", {"data": task("d"), "id": job["id"]}),
+    ]
+    for family, uri, fields in calls:
+        answer = engine.event("POST", uri, family=family, **fields)
+        assert len(answer["result"]) == 1, answer
+    found = engine.event("GET", "job/task/find", family="v1.0", query=f"job.id={job['id']}")["result"]
+    assert "mine" in {row["uri"] for row in found}
+    assert len(found) == 5
+    held = engine.event("PUT", "task/edit", id=job["id"], data=[{"uri": "mine", "status": "excluded"}])["result"]
+    assert held[0]["status"] == "excluded"
+
+
+def test_a_finished_job_is_found_by_find_one_only_and_archived_after_a_delete(
+    engine: Running, job: dict[str, Any]
+) -> None:
+    def find(**data: Any) -> list[str]:
+        rows = engine.event("GET", "job/find", query=f"id={job['id']}", data=data)["result"]
+        return [row["id"] for row in rows]
+
+    engine.event("PUT", "job/edit", id=job["id"], data={"status": "aborted"})
+    assert find() == []
+    assert find(single_entity_query=True) == find(finished=True) == [job["id"]]
+    assert engine.event("DELETE", "job/delete", id=job["id"], data=None)["result"] is True
+    assert find(finished=True) == []
+    assert find(archived=True) == [job["id"]]

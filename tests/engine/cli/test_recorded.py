@@ -189,7 +189,7 @@ def test_an_expired_session_says_so_and_a_renewal_keeps_the_key(engine: Running,
 
 
 def test_deletes_answer_true_and_a_list_to_the_oldest(engine: Running) -> None:
-    answers = []
+    answers: list[Any] = []
     for device in ("PythonAPI v3.4.0 @ linux vm(posix)", "PythonAPI v1.2.4-2 @ linux vm(posix)"):
         (queue,) = engine.event("POST", "queue/create", data={"code": f"q{len(answers)}", "priority": 7})["result"]
         envelope = json.dumps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from accsyn_engine.agent import holder_of
-from tests.engine.cli.engines import Running, init, run, serving
+from tests.engine.cli.engines import Running, check, init, serving
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = 30) -> None:
@@ -117,6 +118,23 @@ def test_files_are_seen_through_the_agent(tmp_path: Path) -> None:
             "result"
         ]
         assert (row["filename"], row["size"], row["type"]) == ("Höhe.raw", 17, 1)
-        said = run("hook", "set", "post-done-server", "true", "--data", str(data))
-        assert said.code == 0
+        assert running.stop() == (0, "")
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_hook_can_be_tried_by_hand_and_says_how_it_went(tmp_path: Path) -> None:
+    key, data = init(tmp_path), tmp_path / "e"
+    told = tmp_path / "told.json"
+    with serving(data, key, "--ports", free_ports()) as running:
+        until(lambda: is_online(running), "the server agent to come online")
+        running.cli("hook", "set", "post-done-server", f'cp ${{PATH_JSON_INPUT}} "{told}"')
+        said = running.cli("hook", "test", "post-done-server", "--json").json
+        check("hook-test", said)
+        assert (said["run"]["state"], said["run"]["exit_code"]) == ("done", 0)
+        check("hook-input", json.loads(told.read_text(encoding="utf-8")))
+        running.cli("hook", "set", "post-done-server", "false")
+        assert running.cli("hook", "test", "post-done-server", "--json").error["code"] == "hook-failed"
+        runs = running.cli("hook", "runs", "--json").json
+        check("hook-runs", runs)
+        assert [run["state"] for run in runs["runs"]] == ["failed", "done"]
         assert running.stop() == (0, "")
