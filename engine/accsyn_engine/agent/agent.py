@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import platform
+import queue
 import random
 import signal
 import threading
@@ -34,6 +35,7 @@ from accsyn_plugins.errors import AccsynError
 
 Handler = Callable[[dict[str, Any]], None]
 
+LOOK_S = 0.25
 _PASSING = frozenset({404, 409})  # this agent, or this start of it, is not known: greeting again may help
 
 
@@ -64,7 +66,9 @@ class Agent:
         # The main thread only waits: a signal reaches it at once, whatever the network does to the other.
         following = threading.Thread(target=self._follow_and_stop, name="events", daemon=True)
         following.start()
-        self._stopping.wait()
+        # It looks up now and then because a signal that comes right before a wait begins would not end that wait.
+        while not self._stopping.wait(LOOK_S):
+            pass
         self._close()
         if self._error is not None:
             self._log.say(self._error.message)
@@ -223,6 +227,16 @@ def _is_loopback(address: str) -> bool:
 
 def stop_on_signals(stopping: threading.Event) -> None:
     """Have SIGTERM and Ctrl-C end the agent cleanly; for the main thread only, others cannot."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
+    if threading.current_thread() is not threading.main_thread():
+        return
+    # The handler interrupts the main thread, perhaps while that holds the event's own lock: only a SimpleQueue may be
+    # touched there.
+    heard: queue.SimpleQueue[None] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: heard.put(None))
+
+    def pass_on() -> None:
+        heard.get()
+        stopping.set()
+
+    threading.Thread(target=pass_on, name="signals", daemon=True).start()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from accsyn_engine.agent import holder_of
-from tests.engine.agent.conftest import until
+from tests.engine.agent.conftest import CLOCK, until
 from tests.engine.agent.test_transfers import Match, task
 
 pytestmark = pytest.mark.system
@@ -30,14 +30,14 @@ sys.exit(run(AgentOptions(server=server, user="p@gda.com", key="good-key", data=
 class Process:
     """An agent in a process, with what the tests need of a running one."""
 
-    def __init__(self, small_engine, folder: Path) -> None:
+    def __init__(self, small_engine, folder: Path, *, greets: bool = True) -> None:
         self.data = folder / "agent-process"
         self.mapped = folder / "mapped"
         self.mapped.mkdir(exist_ok=True)
         before = len(small_engine.posted("hello"))
         command = [sys.executable, "-c", PROGRAM, small_engine.url, str(self.data), str(self.mapped)]
         self.child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        self.client = small_engine.wait_for("hello", before + 1)[-1]["client"]
+        self.client = not greets or small_engine.wait_for("hello", before + 1)[-1]["client"]
 
     @property
     def log(self) -> str:
@@ -59,6 +59,16 @@ def test_sigterm_ends_an_agent_cleanly_and_frees_its_folder(process):
     process.child.send_signal(signal.SIGTERM)
     assert process.child.wait(10) == 0
     assert holder_of(process.data) is None
+
+
+def test_sigterm_is_heard_however_early_it_comes(small_engine, tmp_path):
+    for number in range(4):
+        process = Process(small_engine, tmp_path, greets=False)
+        until((process.data / "lock").exists)
+        CLOCK.sleep(number / 100)  # not for a state: the moment is what is tried
+        process.child.send_signal(signal.SIGTERM)
+        assert process.child.wait(10) == 0
+        (process.data / "lock").unlink()
 
 
 def test_a_killed_agent_frees_its_folder_and_a_new_transfer_resumes_where_it_was(
