@@ -158,3 +158,14 @@ class TooManyEntriesError(AgentError):
         '"{path}" holds more than {limit} files and folders to list; list a folder below it, or give maxdepth, include '
         "or exclude."
     )
+
+
+class TooLongError(AgentError):
+    """A listing that takes longer than anybody waits for it."""
+
+    code = "too-long"
+    status = 504
+    sentence = (
+        '"{path}" could not be listed within {seconds:g} seconds; list a folder below it, give maxdepth, or ask '
+        "without the sizes of folders."
+    )

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from accsyn_engine.agent.errors import RequestInvalidError, TooManyEntriesError
+from accsyn_engine.agent.errors import RequestInvalidError, TooLongError, TooManyEntriesError
 from accsyn_engine.agent.filters import Filter, make_filter
-from accsyn_engine.clock import iso
+from accsyn_engine.clock import Clock, iso
 from accsyn_engine.transfer.files import FOLDER, Root, Stat
 
 MOST_ENTRIES = 200_000
+LONGEST_S = 30.0  # the engine asks for so long
 DEEPEST = 200
 
 Entry = dict[str, Any]
@@ -47,13 +48,18 @@ def read_wish(data: dict[str, Any]) -> Wish:
     )
 
 
-def list_folder(root: Root, path: str, wish: Wish) -> list[Entry]:
-    """List what `wish` asks for; a file lists itself. Raises TooManyEntriesError above 200,000 entries."""
-    return _Listing(root, path, wish).entries()
+def list_folder(root: Root, path: str, wish: Wish, clock: Clock) -> list[Entry]:
+    """List what `wish` asks for; a file lists itself.
+
+    Raises TooManyEntriesError above 200,000 entries, and TooLongError when nobody waits for the answer any more.
+    """
+    return _Listing(root, path, wish, clock).entries()
 
 
 class _Listing:
-    def __init__(self, root: Root, path: str, wish: Wish) -> None:
+    def __init__(self, root: Root, path: str, wish: Wish, clock: Clock) -> None:
+        self._clock = clock
+        self._until = clock.monotonic() + LONGEST_S
         self._root = root
         self._path = path
         self._wish = wish
@@ -70,6 +76,8 @@ class _Listing:
             self._left -= 1
             if self._left < 0:
                 raise TooManyEntriesError(path=self._path or "/", limit=MOST_ENTRIES)
+            if self._clock.monotonic() > self._until:
+                raise TooLongError(path=self._path or "/", seconds=LONGEST_S)
             entry = self._folder(found, depth) if found.kind == FOLDER else self._file(found)
             if entry is not None:
                 yield entry

@@ -11,6 +11,7 @@ from accsyn_engine.agent.errors import AgentError, RequestInvalidError, TooManyE
 from accsyn_engine.agent.listing import MOST_ENTRIES, list_folder, read_wish
 from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.workers import Workers
+from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.files import Root
 from accsyn_plugins.errors import AccsynError
 
@@ -21,30 +22,27 @@ PATIENCE_S = 60.0  # nobody waits longer for an answer
 ANSWER_LIMIT = 15 * 1024 * 1024  # bytes; the engine takes 16 MiB
 
 Data = dict[str, Any]
-Operation = Callable[[Root, str, Data], Any]
+Operation = Callable[[Root, str, Data, Clock], Any]
 
 
-def _ls(root: Root, path: str, data: Data) -> Any:
-    return list_folder(root, path, read_wish(data))
+def _ls(root: Root, path: str, data: Data, clock: Clock) -> Any:
+    return list_folder(root, path, read_wish(data), clock)
 
 
-def _getsize(root: Root, path: str, data: Data) -> Any:
-    del data
+def _getsize(root: Root, path: str, _data: Data, _clock: Clock) -> Any:
     return root.size(path)
 
 
-def _exists(root: Root, path: str, data: Data) -> Any:
-    del data
+def _exists(root: Root, path: str, _data: Data, _clock: Clock) -> Any:
     return root.exists(path)
 
 
-def _mkdir(root: Root, path: str, data: Data) -> Any:
-    del data
+def _mkdir(root: Root, path: str, _data: Data, _clock: Clock) -> Any:
     root.mkdir(path)
     return True
 
 
-def _rename(root: Root, path: str, data: Data) -> Any:
+def _rename(root: Root, path: str, data: Data, _clock: Clock) -> Any:
     # The new name alone, or the whole new path in the same folder.
     target = _target(data)
     folder, _, name = target.rpartition("/")
@@ -54,7 +52,7 @@ def _rename(root: Root, path: str, data: Data) -> Any:
     return True
 
 
-def _move(root: Root, path: str, data: Data) -> Any:
+def _move(root: Root, path: str, data: Data, _clock: Clock) -> Any:
     if data.get("to_root", data["root"]) != data["root"]:
         raise RequestInvalidError(
             what="A move stays in its volume; send the files to another one and delete them then."
@@ -63,7 +61,7 @@ def _move(root: Root, path: str, data: Data) -> Any:
     return True
 
 
-def _delete(root: Root, path: str, data: Data) -> Any:
+def _delete(root: Root, path: str, data: Data, _clock: Clock) -> Any:
     root.delete(path, force=bool(data.get("force")))
     return True
 
@@ -128,7 +126,7 @@ class Questions:
             raise RequestInvalidError(what=f"The agent on {self._tools.machine} does not know {operation}; update it.")
         place = self._tools.roots.place(data["root"], data["path"])
         with Root(place.root) as root:
-            return OPERATIONS[operation](root, place.path, data)
+            return OPERATIONS[operation](root, place.path, data, self._tools.clock)
 
     def _tell(self, request: str, answer: Data) -> None:
         until = self._tools.clock.monotonic() + PATIENCE_S

@@ -66,4 +66,4 @@ def test_patterns_of_the_wrong_kind_are_refused(patterns):
 def test_the_worst_that_is_allowed_is_quick(pattern):
     begun = CLOCK.monotonic()
     make_filter(pattern, None).shows("a" * 255)
-    assert CLOCK.monotonic() - begun < 0.1
+    assert CLOCK.monotonic() - begun < 1  # a hundredth of that when the machine is free; what is refused takes years

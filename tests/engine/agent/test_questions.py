@@ -87,6 +87,11 @@ def test_ls_of_too_much_is_a_sentence(ask, monkeypatch):
     assert "give maxdepth" in answer["message"]
 
 
+def test_ls_that_takes_too_long_is_a_sentence(ask, monkeypatch):
+    monkeypatch.setattr(listing, "LONGEST_S", -1)
+    assert ask("ls", "")["code"] == "too-long"
+
+
 @pytest.mark.parametrize("options", [{"maxdepth": "x"}, {"maxdepth": 0}, {"include": 7}, {"exclude": "re('(a+)+')"}])
 def test_ls_with_options_that_make_no_sense_is_a_sentence(ask, options):
     assert ask("ls", "proj002", recursive=True, **options)["code"] == "bad-request"
