@@ -67,7 +67,10 @@ def test_sigterm_is_heard_however_early_it_comes(small_engine, tmp_path):
         until((process.data / "lock").exists)
         CLOCK.sleep(number / 100)  # not for a state: the moment is what is tried
         process.child.send_signal(signal.SIGTERM)
-        assert process.child.wait(10) == 0
+        try:
+            assert process.child.wait(10) == 0
+        finally:
+            process.child.kill()
         (process.data / "lock").unlink()
 
 
