@@ -216,12 +216,13 @@ class Arrival:
             self._hasher, self._hashed, self._records = blake3(), 0, 0
             os.ftruncate(self._opened(), 0)
 
-    def seal(self) -> None:
-        """Make the content durable: exact length, time of change, fsync. Raises OSError."""
+    def seal(self) -> int:
+        """Give the partial its exact length and time of change; returns the descriptor to be synced. Raises OSError."""
         fd = self.open()
-        os.ftruncate(fd, self.entry.size)
+        if self.entry.size > JOURNALED:
+            os.ftruncate(fd, self.entry.size)
         system.set_mtime(fd, self.path, self.entry.mtime)
-        os.fsync(fd)
+        return fd
 
     def close(self) -> None:
         with self._lock:

@@ -1,14 +1,14 @@
 """The receiver's last step: check a whole file's hash, make it durable, give it its name, make the name durable.
 
-Files are committed in batches: the fsyncs of a batch overlap in a few threads, and each folder is synced once.
+Files are committed in batches: their contents are made durable together, and each folder is synced once.
 """
 
 from __future__ import annotations
 
 import errno
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 
+from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Belt
 from accsyn_engine.transfer.errors import (
@@ -21,20 +21,20 @@ from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gauge import OPEN_FILES
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.stowage import Stowage
+from accsyn_engine.transfer.syncing import Syncer
 from accsyn_engine.transfer.tree import split
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.manifest import Outcome
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 
-SYNCS_AT_ONCE = 8
-
 
 class Committer:
     """Takes files that are whole and lands them."""
 
-    def __init__(self, stowage: Stowage, link: Link) -> None:
+    def __init__(self, stowage: Stowage, link: Link, clock: Clock) -> None:
         self._stowage = stowage
         self._link = link
+        self._clock = clock
         self._whole: Belt[Arrival] = Belt()
         self._aside = memoryview(bytearray(MAX_PAYLOAD))
 
@@ -47,11 +47,15 @@ class Committer:
         self._whole.end()
 
     def run(self) -> None:
-        with ThreadPoolExecutor(SYNCS_AT_ONCE, thread_name_prefix="fsync") as pool:
+        with Syncer(self._clock) as syncer:
             while True:
-                batch = [arrival for arrival in self._whole.take(OPEN_FILES // 2) if self._is_intact(arrival)]
-                results = pool.map(self._seal, batch)
-                self._name([arrival for arrival, is_sealed in zip(batch, results, strict=True) if is_sealed])
+                batch = [arrival for arrival in self._whole.take(OPEN_FILES) if self._is_intact(arrival)]
+                sealed = self._seal(batch)
+                failed = syncer.sync([fd for _, fd in sealed])
+                for arrival, fd in sealed:
+                    if fd in failed:
+                        self.refuse(arrival, failed[fd])
+                self._name([arrival for arrival, fd in sealed if fd not in failed])
 
     def _is_intact(self, arrival: Arrival) -> bool:
         try:
@@ -68,13 +72,14 @@ class Committer:
         self._link.post(messages.Repair(arrival.index))
         return False
 
-    def _seal(self, arrival: Arrival) -> bool:
-        try:
-            arrival.seal()
-        except OSError as error:
-            self.refuse(arrival, error)
-            return False
-        return True
+    def _seal(self, arrivals: list[Arrival]) -> list[tuple[Arrival, int]]:
+        sealed = []
+        for arrival in arrivals:
+            try:
+                sealed.append((arrival, arrival.seal()))
+            except OSError as error:
+                self.refuse(arrival, error)
+        return sealed
 
     def _name(self, arrivals: list[Arrival]) -> None:
         groups: defaultdict[tuple[int, str], list[Arrival]] = defaultdict(list)

@@ -14,6 +14,7 @@ if sys.platform != "win32":
     import errno
     import fcntl
     import os
+    import re
     import stat
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -27,6 +28,8 @@ if sys.platform != "win32":
     _NEW_MODE = 0o666  # the umask decides, as for every program of that user
     _OPENAT2 = 437  # the same on every architecture
     _BENEATH, _NO_SYMLINKS, _NO_MAGICLINKS = 0x08, 0x04, 0x02
+    _LOCAL_DISKS = {0xEF53, 0x58465342, 0x9123683E, 0x01021994}  # ext, xfs, btrfs, tmpfs
+    _SYNCFS_TELLS_ERRORS = (5, 8)  # the kernel from which syncfs answers with what could not be written
     _LIBC = ctypes.CDLL(None, use_errno=True)
 
     class _How(ctypes.Structure):
@@ -162,6 +165,29 @@ if sys.platform != "win32":
         done = os.pwrite(fd, data, position)
         while done < len(data):
             done += os.pwrite(fd, data[done:], position + done)
+
+    def sync(fd: int) -> None:
+        """Make a file's content durable."""
+        if sys.platform == "darwin":
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync leaves it in the drive's cache there
+        else:
+            os.fsync(fd)
+
+    def can_sync_all(fd: int) -> bool:
+        """Whether `sync_all` promises what `sync` of each file does: it tells errors, the disk is this machine's."""
+        if sys.platform == "linux":
+            facts = ctypes.create_string_buffer(256)  # struct statfs; its first field is the kind
+            if _LIBC.fstatfs(fd, facts) == 0:
+                kind = ctypes.c_ulong.from_buffer(facts).value
+                release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+                return kind in _LOCAL_DISKS and release >= _SYNCFS_TELLS_ERRORS
+        return False
+
+    def sync_all(fd: int) -> None:
+        """Make everything written to the disk of this file durable. Raises OSError."""
+        if _LIBC.syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
 
     def set_mtime(fd: int, path: str, mtime: int) -> None:  # noqa: ARG001  # the path is for systems without futimens
         os.utime(fd, ns=(mtime, mtime))

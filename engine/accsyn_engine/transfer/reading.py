@@ -36,6 +36,7 @@ class Blocks:
         self._pool = pool
         self._out = out
         self._size = size
+        self.on_flush: Callable[[], None] = lambda: None
         self._buffer: memoryview | None = None
         self._start = 0
         self._filled = 0
@@ -50,13 +51,11 @@ class Blocks:
             self._start, self._filled, self._capacity = position, 0, self._size()
         return self._buffer[HEAD_ROOM + self._filled : HEAD_ROOM + self._capacity]
 
-    def took(self, count: int) -> bool:
-        """Count bytes put into the room; true when that completed a block."""
+    def took(self, count: int) -> None:
+        """Count bytes put into the room."""
         self._filled += count
-        if self._filled < self._capacity:
-            return False
-        self.flush()
-        return True
+        if self._filled >= self._capacity:
+            self.flush()
 
     def flush(self) -> None:
         """Send what there is, however little."""
@@ -64,6 +63,7 @@ class Blocks:
             return
         if self._filled:
             self._out.put(Filled(self._buffer, self._start, self._filled))
+            self.on_flush()
         else:
             self._pool.put(self._buffer)
         self._buffer = None
@@ -77,6 +77,8 @@ class Reading:
         self._link = link
         self._blocks = blocks
         self._digests: list[tuple[int, bytes]] = []
+        # The receiver holds a file open until it has the digest, and takes no further ones when it holds too many.
+        blocks.on_flush = self._tell
         self._aside = memoryview(bytearray(MAX_PAYLOAD))  # for what is read to be hashed only
 
     def run(self) -> None:
@@ -138,8 +140,8 @@ class Reading:
                 raise SourceChanged(path=shown)
             hasher.update(view)
             position += got
-            if is_wanted and self._blocks.took(got):
-                self._tell()
+            if is_wanted:
+                self._blocks.took(got)
         digest: bytes = hasher.digest()
         return digest
 

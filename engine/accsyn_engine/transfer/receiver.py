@@ -69,7 +69,7 @@ class Receiver:
         self._link = Link(connection, clock)
         self._stowage = Stowage()
         self._gauge = Gauge()
-        self._committer = Committer(self._stowage, self._link)
+        self._committer = Committer(self._stowage, self._link, clock)
         self._resumed: Belt[Arrival] = Belt()
         self._surveyor = Surveyor(
             stowage=self._stowage,

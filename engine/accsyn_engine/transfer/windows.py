@@ -104,6 +104,16 @@ if sys.platform == "win32":
             while done < len(data):
                 done += os.write(fd, data[done:])
 
+    def sync(fd: int) -> None:
+        """Make a file's content durable."""
+        os.fsync(fd)
+
+    def can_sync_all(fd: int) -> bool:  # noqa: ARG001  # nothing like it there
+        return False
+
+    def sync_all(fd: int) -> None:
+        raise NotImplementedError(fd)
+
     def set_mtime(fd: int, path: str, mtime: int) -> None:  # noqa: ARG001  # the path is for systems without SetFileTime
         ticks = ctypes.c_uint64(mtime // 100 + _EPOCH_100NS)
         handle = ctypes.c_void_p(msvcrt.get_osfhandle(fd))

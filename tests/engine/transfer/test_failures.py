@@ -212,3 +212,29 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing_half(source: Path, small_
     filler.unlink()
     start([Item(1, source, "large")], lambda task: Item(task, small_disk, "large")).outcomes()
     assert (small_disk / "large").read_bytes() == bytes_of(3_500_000)
+
+
+class Squatter(Control):
+    """Makes a folder in the place of a file while that is on its way."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__()
+        self.place = place
+
+    def report(self, **numbers: int) -> None:
+        super().report(**numbers)
+        if numbers.get("acked", 0) > 0:
+            self.place.mkdir(exist_ok=True)
+
+
+def test_a_name_taken_by_a_folder_meanwhile_fails_alone(source: Path, target: Path) -> None:
+    (source / "large").write_bytes(bytes_of(8_000_000))
+    sent, received = move(
+        source,
+        target,
+        sender_control=Control(16_000_000),
+        receiver_control=Squatter(target / "copy/large"),
+    )
+    assert codes(sent.failures) == codes(received.failures) == {"large": "destination-refused"}
+    assert (target / "copy/good").read_bytes() == b"good"
+    assert not partials(target)

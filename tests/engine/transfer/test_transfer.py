@@ -73,6 +73,20 @@ def test_what_is_there_already_is_not_moved_again(tmp_path: Path) -> None:
     assert tree(target / "copy") == tree(source)
 
 
+def test_every_second_file_being_there_already_holds_nothing_up(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    for number in range(500):
+        (source / f"{number:03d}").write_bytes(bytes_of(100, number))
+    move(source, target)
+    for path in sorted((target / "copy").iterdir())[::2]:
+        path.unlink()
+    _, received = move(source, target)
+    assert received.progress.moved == 250 * 100
+    assert tree(target / "copy") == tree(source)
+
+
 def test_a_changed_file_replaces_the_old_one(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
