@@ -114,6 +114,8 @@ def direct(world: World) -> str:
 def sent(world: World, official: Official) -> dict[str, Any]:
     command = (str(SCRIPTS / "server.py"), "proj002", DATASET, VENDOR, direct(world))
     answer: dict[str, Any] = official.answer(world, *command, environment=credentials(world, WORKFLOW))
+    world.agent(VENDOR)
+    world.finished(answer["job"])
     return answer
 
 
@@ -122,8 +124,6 @@ def test_the_tutorials_server_script_shares_and_sends_over_tls(world: World, sen
     assert sent["code"] == f"proj002_{DATASET}_outsource_{VENDOR}"
     session = world.session()
     assert len(session.find(f"acl WHERE entity=user:{sent['user']} AND target=share:{sent['share']}")) == 3
-    world.agent(VENDOR)
-    world.finished(sent["job"])
     assert tree(world.vendor_volume / SENT) == tree(world.volume / SENT)
 
 
@@ -139,7 +139,6 @@ def test_run_again_the_script_makes_no_second_user_share_or_grant(
 def test_the_tutorials_client_script_publishes_through_the_relay(
     world: World, official: Official, sent: dict[str, Any], relay: str
 ) -> None:
-    world.finished(sent["job"])
     for name in ("cleaned_set.dat", f"proj002_{DATASET}.analyze", f"output/proj002_{DATASET}_exported.dat"):
         write_file(world.vendor_volume / WORK / name, 40_000)
     command = (str(SCRIPTS / "client.py"), str(world.vendor_volume / "proj002"), VENDOR)
@@ -163,7 +162,7 @@ CHECKS = """
 import json, sys, accsyn_api
 session = accsyn_api.Session(**json.loads(sys.argv[1]))
 me = session.find_one("User WHERE code=workflow@geoscan.org")
-job = session.find_one("Job WHERE id=" + sys.argv[2])
+job = session.find("Job WHERE id=" + sys.argv[2], finished=True)[0]
 names = [entry["filename"] for entry in session.ls("volume=production/proj002")]
 try:
     session.create("user", {"code": "workflow@geoscan.org"})
@@ -178,7 +177,6 @@ print(json.dumps({"me": me["code"], "job": job["status"], "ls": names, "refused"
 
 @pytest.mark.parametrize("way", ["tls", "relay"])
 def test_the_everyday_calls_work(world: World, official: Official, sent: dict[str, Any], relay: str, way: str) -> None:
-    world.finished(sent["job"])
     arguments = direct(world) if way == "tls" else "{}"
     proxy = {} if way == "tls" else {"ACCSYN_PROXY": relay}
     environment = {**credentials(world, WORKFLOW), **proxy}

@@ -79,7 +79,7 @@ def test_a_demo_that_is_stopped_leaves_no_process_and_no_file(new_world: Callabl
     command = [program("accsyn-engine"), "demo", "--dir", str(top)]
     demo = subprocess.Popen(command, env=world.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     world.until((top / "engine" / "agent" / "lock").exists, "the demo's server agent to start")
-    assert len(world.processes()) > 1
+    world.until(lambda: len(world.processes()) > 1, "the demo to be at work")
     demo.send_signal(signal.SIGTERM)
     assert demo.wait(40) == 128 + signal.SIGTERM
     assert world.processes() == []
