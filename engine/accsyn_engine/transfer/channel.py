@@ -26,6 +26,7 @@ from accsyn_engine.wire.session import Session
 
 CONNECT_SLICE_S = 5.0  # one attempt at one address
 RETRY_S = 0.2
+MOST_STREAMS = 64
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Ticket:
     peer_certificate: str
     peer_addresses: tuple[str, ...]
     streams: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.streams <= MOST_STREAMS:
+            raise PeerRefused(detail=f"a transfer has 1 to {MOST_STREAMS} bulk channels, not {self.streams}")
 
 
 class Channel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from accsyn_engine.wire.errors import ProtocolError
 from accsyn_plugins.errors import AccsynError
 
 
@@ -163,8 +164,12 @@ def from_code(code: str, message: str) -> TransferError:
 
 
 def as_transfer_error(error: AccsynError) -> TransferError:
-    """What send() and receive() raise; errors of the wire come as ProtocolBroken."""
-    return error if isinstance(error, TransferError) else ProtocolBroken(error.message)
+    """What send() and receive() raise: the wire's errors as ProtocolBroken, the caller's as a stop."""
+    if isinstance(error, TransferError):
+        return error
+    if isinstance(error, ProtocolError):
+        return ProtocolBroken(error.message)
+    return TransferStopped(error.message, reason=error.code)
 
 
 @contextmanager

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from cryptography import x509
 
-from accsyn_engine.transfer.errors import DiskFull, TransferStopped, from_code
+from accsyn_engine.transfer.channel import Ticket
+from accsyn_engine.transfer.errors import (
+    DiskFull,
+    PeerRefused,
+    ProtocolBroken,
+    TransferStopped,
+    as_transfer_error,
+    from_code,
+)
 from accsyn_engine.transfer.identity import fingerprint, is_signed, make_identity, sign
+from accsyn_engine.wire.errors import RemoteProtocolError
+from accsyn_plugins.errors import AccsynError
 
 
 def test_each_transfer_gets_a_key_of_its_own() -> None:
@@ -40,4 +48,18 @@ def test_what_the_other_side_ends_with_is_the_same_error_here() -> None:
     stopped = from_code("paused", "Paused by hand.")
     assert isinstance(stopped, TransferStopped)
     assert stopped.facts == {"reason": "paused"}
-    assert replace(make_identity("x"), private_key="") != make_identity("x")
+
+
+def test_whatever_ends_a_transfer_is_a_transfer_error() -> None:
+    full = DiskFull(needs=2, has=1)
+    assert as_transfer_error(full) is full
+    assert isinstance(as_transfer_error(RemoteProtocolError(detail="x")), ProtocolBroken)
+    stopped = as_transfer_error(AccsynError("The engine does not answer."))
+    assert isinstance(stopped, TransferStopped)
+    assert stopped.facts == {"reason": "error"}
+
+
+@pytest.mark.parametrize("streams", [0, 65, -1])
+def test_a_transfer_has_one_to_sixty_four_bulk_channels(streams: int) -> None:
+    with pytest.raises(PeerRefused, match="1 to 64"):
+        Ticket("x", make_identity("x"), "", (), streams)
