@@ -22,6 +22,7 @@ from accsyn_engine.services.context import Caller, Context
 KEEP_S = 10.0  # a comment this often, and with it the agent counts as checked in
 STREAM_LIMIT = 5000
 PAGE = 200  # events a read
+MOST_UNACKNOWLEDGED = 1000  # events on one stream; then it ends, and the agent acknowledges them by coming back
 
 
 @dataclass
@@ -65,7 +66,9 @@ class Stream:
         self._threads = threads
         self._caller = caller
         self._client = client
+        self._acknowledged = after  # by the agent; what is written to a connection has not arrived yet
         self._after = after
+        self._sent = 0
         self._rung = asyncio.Event()
         self._ended = False
         # Another replica's bell is not heard here, so with a shared database it looks by itself.
@@ -90,13 +93,13 @@ class Stream:
     async def _chunks(self, streams: Streams) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         keep_at = loop.time() + KEEP_S
-        while not (self._ended or streams.stopping.is_set()):
+        while not (self._ended or streams.stopping.is_set()) and self._sent < MOST_UNACKNOWLEDGED:
             self._rung.clear()
-            events = await self._read()
-            if events:
+            if events := await self._read():
+                self._sent += len(events)
                 yield b"".join(_encode(event) for event in events)
-                continue
-            await self._wait(min(self._look_s, keep_at - loop.time()))
+            else:
+                await self._wait(min(self._look_s, keep_at - loop.time()))
             if loop.time() >= keep_at:
                 keep_at = loop.time() + KEEP_S
                 await self._check_in()
@@ -118,7 +121,13 @@ class Stream:
 
     async def _read(self) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = await self._threads.run(
-            agents.events, self._context, self._caller, self._client, self._after, limit=PAGE
+            agents.events,
+            self._context,
+            self._caller,
+            self._client,
+            self._after,
+            limit=PAGE,
+            acknowledged=self._acknowledged,
         )
         if events:
             self._after = events[-1]["seq"]

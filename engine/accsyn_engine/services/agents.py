@@ -159,17 +159,23 @@ def _tell_again(work: Work, client_id: str) -> None:
 
 
 @waits("agent.events")
-def events(context: Context, caller: Caller, client: str, after: int, *, limit: int = 500) -> list[dict[str, Any]]:
-    """Give an agent what it has not acknowledged: `after` is the last number it has dealt with."""
+def events(
+    context: Context, caller: Caller, client: str, after: int, *, limit: int = 500, acknowledged: int | None = None
+) -> list[dict[str, Any]]:
+    """Give an agent what follows `after`, and forget what it has acknowledged (`after`, unless told otherwise).
+
+    On a stream the two differ: what was written to a connection has not arrived yet.
+    """
+    dealt_with = after if acknowledged is None else acknowledged
     with context.reading() as work:
         _own(work, caller, client)
         found = told.after(work, client, after, limit)
         shown = [(seq, kind, _filled(work, kind, data)) for seq, kind, data in found]
-        has_old = told.has_before(work, client, after)
+        has_old = told.has_before(work, client, dealt_with)
     over = [seq for seq, _, data in shown if data is None]
     if has_old or over:
         with context.changing() as work:
-            told.forget(work, client, after)
+            told.forget(work, client, dealt_with)
             told.drop(work, client, over)
     return [{"seq": seq, "kind": kind, "data": data} for seq, kind, data in shown if data is not None]
 
