@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from accsyn_engine.demo.processes import program
+from tests.system.test_cli_schemas import ENGINE, check
 from tests.system.world import DATASET, VENDOR, World
 
 PROJECT_FILE = f"proj002_{DATASET}.analyze"
@@ -24,6 +25,10 @@ def told(new_world: Callable[..., World]) -> dict[str, Any]:
     world = new_world()
     answer: dict[str, Any] = world.run("accsyn-engine", "demo", "--json", seconds=120).json
     return answer
+
+
+def test_the_demos_answer_keeps_to_its_schema(told: dict[str, Any]) -> None:
+    check(ENGINE, "demo", told)
 
 
 def test_the_demo_says_that_all_is_well_within_a_minute(told: dict[str, Any]) -> None:
