@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from accsyn_engine.services import agents, clients, jobs, queues, tasks, users
@@ -72,7 +74,7 @@ def test_tasks_are_pending_until_the_receiver_has_a_folder(world: World) -> None
 
 def test_urgent_queues_go_first_then_urgent_jobs_then_older_ones(world: World) -> None:
     world.share()
-    names = [
+    names: list[tuple[str, dict[str, Any]]] = [
         ("low", {"queue": "low"}),
         ("old", {}),
         ("new", {}),

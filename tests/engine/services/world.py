@@ -85,7 +85,8 @@ class Agent:
         agents.checkin(self.context, self.caller, self.id)
 
     def say(self, verb: Any, about: str, **data: Any) -> dict[str, Any]:
-        return verb(self.context, self.caller, about, {"client": self.id, "boot": self.boot, **data})
+        answer: dict[str, Any] = verb(self.context, self.caller, about, {"client": self.id, "boot": self.boot, **data})
+        return answer
 
     def progress(self, transfer: str, *, size: int = 100, acked: int = 0) -> dict[str, Any]:
         return self.say(agents.progress, transfer, speed=1_000_000, **numbers(size, acked))
