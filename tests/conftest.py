@@ -89,7 +89,9 @@ class SkipRule:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+    def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return  # nothing was run to the end, so nothing is known
         for index, complaint in enumerate(self.complaints()):
             if index == 0:
                 terminalreporter.section("skips that are not allowed", sep="=", red=True)

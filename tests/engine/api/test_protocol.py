@@ -78,6 +78,7 @@ def test_compressed_data_is_unpacked() -> None:
         base64.b64encode(b"no gzip").decode(),
         base64.b64encode(gzip.compress(b"[1, 2, 3]")[:-12]).decode(),
     ],
+    ids=["no base64", "no gzip", "cut off"],  # never the time in a gzip header: two workers must collect the same names
 )
 def test_compressed_data_that_cannot_be_unpacked_gets_a_sentence(packed: str) -> None:
     with pytest.raises(BadEnvelopeError, match="gz_data"):
