@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 50  # jobs looked at in one transaction
 ABSENT_MS = 45_000
+HELD_UP_MS = 1_000
+GRACE_MS = 30_000  # for agents to find the engine again after it was away
 LONGEST_S = 5.0
 STREAMS = 4
 ANSWERED_MS = 24 * 3600 * 1000
@@ -62,18 +64,24 @@ class Pair:
 
 def tick(context: Context) -> float:
     """Do what is due; gives the seconds until something else will be, if the bell does not ring before."""
+    asked = context.clock.now_ms()
     with context.changing() as work:
-        _expire(work)
+        # After a long wait for the writer the agents' reports wait as well: let them in before judging who is silent.
+        if work.now - asked < HELD_UP_MS:
+            _expire_leases(work)
+        _expire_clients(work)
+        _expire_requests(work)
     while _dispatch_some(context):
         pass
     with context.reading() as work:
         return _next_s(work)
 
 
-def _expire(work: Work) -> None:
-    _expire_leases(work)
-    _expire_clients(work)
-    _expire_requests(work)
+def forgive_absence(work: Work) -> None:
+    """Start all patience anew: the engine was away, so nobody could report; called when it opens its database."""
+    late = transfer.c.lease_until < work.now + GRACE_MS
+    work.connection.execute(alter(transfer).where(late).values(lease_until=work.now + GRACE_MS))
+    work.connection.execute(alter(client).where(client.c.status == "online").values(last_checkin=work.now))
 
 
 def _expire_leases(work: Work) -> None:

@@ -15,7 +15,7 @@ from accsyn_engine.clock import Clock
 from accsyn_engine.config import EngineConfig
 from accsyn_engine.ids import Ids
 from accsyn_engine.query.functions import register_functions
-from accsyn_engine.services import audit, queues
+from accsyn_engine.services import audit, dispatch, queues
 from accsyn_engine.services.accounts import issue_key
 from accsyn_engine.services.context import ENGINE, Bell, Context, KeyDigest, Work
 from accsyn_engine.services.errors import BadValueError
@@ -149,9 +149,12 @@ def _fill(work: Work, code: str, admin: str, volumes: list[tuple[str, str]]) -> 
 
 
 def open_engine(data: Path, *, clock: Clock, ids: Ids) -> Context:
-    """Open an engine's database, brought to the newest schema; close it with `context.database.close()`."""
+    """Open an engine's database, brought to the newest schema, its agents' patience begun anew; close it with `context.database.close()`."""
     settings = config.load(data)
-    return _open(settings, KeyDigest(settings.key_file.read_bytes()), clock, ids)
+    context = _open(settings, KeyDigest(settings.key_file.read_bytes()), clock, ids)
+    with context.changing() as work:
+        dispatch.forgive_absence(work)
+    return context
 
 
 def _open(settings: EngineConfig, keys: KeyDigest, clock: Clock, ids: Ids) -> Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, and_, select, true
@@ -42,6 +43,8 @@ LISTING = Listing(
     scopes=Scopes(active=true()),
     bare=("id", "uri"),
 )
+# The same order for the tasks of one job, by an index: they were created one after the other.
+OF_ONE_JOB = replace(LISTING, order=(task.c.seq, task.c.job_id))
 STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": "queued"}
 
 
@@ -52,7 +55,8 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     may_see = jobs.visible_jobs(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
-    return listed(work, LISTING, find, may_see, lambda row: entities.task(row, volumes))
+    listing = OF_ONE_JOB if find.parent or "job" in (find.query or "").lower() else LISTING
+    return listed(work, listing, find, may_see, lambda row: entities.task(row, volumes))
 
 
 def volume_paths(work: Work) -> dict[str, str]:

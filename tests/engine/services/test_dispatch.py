@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from accsyn_engine.services import agents, clients, jobs, queues, tasks, users
+from accsyn_engine.ids import Ids
+from accsyn_engine.services import agents, clients, jobs, queues, setup, tasks, users
 from accsyn_engine.services.context import DISPATCH, Find
 from accsyn_engine.services.errors import StaleAgentError
 from tests.engine.services.world import CERTIFICATE, DATASET, World, numbers
@@ -137,6 +138,27 @@ def test_an_attempt_nobody_speaks_of_for_ten_seconds_is_lost_and_tried_again(wor
     world.clock.pass_s(1)
     world.tick()
     assert workstation.hear("transfer.offer")[-1]["transfer"] != transfer
+
+
+def test_an_engine_that_was_away_gives_everybody_time_to_find_it_again(world: World) -> None:
+    world.share()
+    alpha, workstation = world.alpha(), world.workstation()
+    job = world.send()
+    transfer = world.met(workstation, alpha)
+    workstation.progress(transfer, acked=40)
+    world.clock.pass_s(600)
+    folder = world.context.config.data
+    world.context.database.close()
+    world.context = setup.open_engine(folder, clock=world.clock, ids=Ids())
+    world.clock.pass_s(29)
+    world.tick()
+    assert (world.job(job)["status"], len(clients.find(world.context, world.admin, Find(query="status=online")))) == (
+        "running",
+        2,
+    )
+    world.clock.pass_s(1)
+    world.tick()
+    assert world.job(job)["status"] == "waiting"
 
 
 def test_either_side_alone_keeps_the_attempt_alive(world: World) -> None:
