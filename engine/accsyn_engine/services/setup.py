@@ -149,7 +149,7 @@ def _fill(work: Work, code: str, admin: str, volumes: list[tuple[str, str]]) -> 
 
 
 def open_engine(data: Path, *, clock: Clock, ids: Ids) -> Context:
-    """Open an engine's database, brought to the newest schema, its agents' patience begun anew; close it with `context.database.close()`."""
+    """Open an engine's database, brought to the newest schema; close it with `context.database.close()`."""
     settings = config.load(data)
     context = _open(settings, KeyDigest(settings.key_file.read_bytes()), clock, ids)
     with context.changing() as work:
