@@ -94,10 +94,14 @@ def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any
 
 def _maps(data: dict[str, Any]) -> list[dict[str, Any]]:
     maps = data.get("maps") or []
-    if not isinstance(maps, list) or not all(isinstance(entry, dict) and entry.get("code") for entry in maps):
+    if not isinstance(maps, list) or not all(isinstance(entry, dict) and _is_code(entry) for entry in maps):
         raise BadValueError(what='"maps" must be a list of objects with "code", "read" and "write".')
     names = ("code", "read", "write", "path")
     return [{name: entry[name] for name in names if entry.get(name) is not None} for entry in maps[:1000]]
+
+
+def _is_code(entry: dict[str, Any]) -> bool:
+    return isinstance(entry.get("code"), str) and bool(entry["code"])
 
 
 def _end_older(work: Work, row: Row[Any], boot: str) -> None:

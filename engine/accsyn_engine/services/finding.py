@@ -12,6 +12,8 @@ from accsyn_engine.query.compile import compile_query
 from accsyn_engine.query.fields import Fields
 from accsyn_engine.services.context import Find, Work
 
+MOST = 2**31 - 1  # rows; no database has more to skip
+
 
 @dataclass(frozen=True)
 class Scopes:
@@ -74,5 +76,5 @@ def _scopes(scopes: Scopes, find: Find) -> list[ColumnElement[bool]]:
 def _window(statement: Select[Any], listing: Listing, find: Find) -> Select[Any]:
     statement = statement.order_by(*listing.order)
     if find.limit:
-        statement = statement.limit(find.limit)
-    return statement.offset(find.skip) if find.skip else statement
+        statement = statement.limit(min(find.limit, MOST))
+    return statement.offset(min(find.skip, MOST)) if find.skip else statement

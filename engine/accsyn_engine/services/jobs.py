@@ -111,7 +111,15 @@ def visible_jobs(caller: Caller) -> ColumnElement[bool]:
 @reads("job.find")
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     """List jobs, without their tasks."""
-    return listed(work, LISTING, find, visible_jobs(caller), entities.job)
+    return listed(work, LISTING, find, visible_jobs(caller), lambda row: shown(caller, row))
+
+
+def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
+    """Show a job; what its metadata calls internal is for the studio's people."""
+    entity = entities.job(row)
+    if not caller.is_elevated:
+        entity["metadata"] = {name: value for name, value in row.metadata.items() if name != "internal"}
+    return entity
 
 
 def require(work: Work, caller: Caller, id: object, *, lock: bool = False) -> Row[Any]:
@@ -228,7 +236,7 @@ def _submitted(
     audit.record(work, caller, "job.create", "job", row.id, name=row.name, tasks=len(shelf.touched), new=is_new)
     if is_new and row.receiver_user_id and row.receiver_user_id != caller.user_id:
         letters.package_pending(work, row, row.destination_code if row.destination_type == "user" else "", caller.code)
-    return entities.job(require(work, caller, row.id))
+    return shown(caller, require(work, caller, row.id))
 
 
 @writes("job.update")
@@ -244,7 +252,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     if values:
         transfers.set_job(work, row, modified=work.now, modifier=caller.code, **values)
     audit.record(work, caller, "job.update", "job", row.id, status=data.get("status"), fields=sorted(values))
-    return entities.job(require(work, caller, row.id))
+    return shown(caller, require(work, caller, row.id))
 
 
 def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:

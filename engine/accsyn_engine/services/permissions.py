@@ -7,15 +7,16 @@ because it waits for an agent and must not hold the database meanwhile (`waits`)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
 from accsyn_engine.services.context import Caller, Context, Work
-from accsyn_engine.services.errors import ConflictError, ForbiddenError
+from accsyn_engine.services.errors import BadValueError, ConflictError, ForbiddenError
 from accsyn_engine.store.schema import answered
 
 Parameters = ParamSpec("Parameters")
@@ -96,6 +97,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
 # Answers that are shown once and kept nowhere.
 SECRET = frozenset({"user.key", "account.session"})
 
+REPEATABLE = frozenset({"40P01", "40001"})  # PostgreSQL's codes for a deadlock and for a view that is too old
+MOST_ATTEMPTS = 5
+
 OPERATIONS: dict[str, Callable[..., object]] = {}
 """Every use case that stands behind a row of the table; a test holds the two equal."""
 
@@ -120,7 +124,7 @@ def reads(
         @wraps(use_case)
         def call(context: Context, caller: Caller, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
             check(caller, operation)
-            with context.reading() as work:
+            with _storable(), context.reading() as work:
                 return use_case(work, caller, *args, **kwargs)
 
         return _register(operation, call)
@@ -145,8 +149,9 @@ def writes(
         @wraps(use_case)
         def call(context: Context, caller: Caller, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
             check(caller, operation)
-            try:
-                with context.changing() as work:
+
+            def once() -> Answer:
+                with _storable(), context.changing() as work:
                     found, answer = _recall(work, caller)
                     if found:
                         return answer  # type: ignore[return-value]  # what this use case answered before
@@ -154,8 +159,8 @@ def writes(
                     if operation not in SECRET:
                         _remember(work, caller, fresh)
                     return fresh
-            except IntegrityError as error:
-                raise ConflictError from error
+
+            return _repeated(once)
 
         return _register(operation, call)
 
@@ -181,6 +186,32 @@ def waits(
         return _register(operation, call)
 
     return decorate
+
+
+def _repeated(once: Callable[[], Answer]) -> Answer:
+    """Carry out a transaction; PostgreSQL ends one of two that wait for each other, and that one is tried again."""
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        try:
+            return once()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in REPEATABLE or attempt == MOST_ATTEMPTS:
+                raise
+    raise AssertionError  # the last attempt has returned or raised
+
+
+@contextmanager
+def _storable() -> Iterator[None]:
+    """Turn the database's refusal of a value into a sentence."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise ConflictError from error
+    except (DataError, UnicodeEncodeError, OverflowError) as error:
+        raise BadValueError(what="The call contains a number or characters that no text can have; check it.") from error
+    except StatementError as error:
+        if isinstance(error.orig, (UnicodeEncodeError, OverflowError)):
+            raise BadValueError(what="The call contains a number or characters that no text can have.") from error
+        raise
 
 
 def _register(operation: str, call: Call) -> Call:

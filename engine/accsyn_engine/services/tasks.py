@@ -51,12 +51,17 @@ STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": 
 @reads("task.find")
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     """List tasks of the jobs a caller may see."""
-    volumes = volume_paths(work)
+    volumes = _known_paths(work, caller)
     may_see = jobs.visible_jobs(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
     listing = OF_ONE_JOB if find.parent or "job" in (find.query or "").lower() else LISTING
     return listed(work, listing, find, may_see, lambda row: entities.task(row, volumes))
+
+
+def _known_paths(work: Work, caller: Caller) -> dict[str, str]:
+    """Where volumes lie on the server, which vendors need not know: they see paths relative to their shares."""
+    return volume_paths(work) if caller.is_elevated else {}
 
 
 def volume_paths(work: Work) -> dict[str, str]:
@@ -88,7 +93,7 @@ def create(
         raise BadValueError(what='There is no task to add; write at least one with "source" and "destination".')
     _go_on(work, row)
     audit.record(work, caller, "task.create", "job", row.id, tasks=len(shelf.touched))
-    return _shown(work, shelf.touched)
+    return _shown(work, caller, shelf.touched)
 
 
 def _parties(row: Row[Any]) -> dict[str, Any]:
@@ -124,8 +129,8 @@ def _go_on(work: Work, row: Row[Any]) -> None:
     transfers.make_ready(work, row)
 
 
-def _shown(work: Work, ids: list[str]) -> list[dict[str, Any]]:
-    volumes = volume_paths(work)
+def _shown(work: Work, caller: Caller, ids: list[str]) -> list[dict[str, Any]]:
+    volumes = _known_paths(work, caller)
     shown: list[dict[str, Any]] = []
     for start in range(0, len(ids), CHUNK):
         rows = work.connection.execute(ROWS.where(task.c.id.in_(ids[start : start + CHUNK])).order_by(task.c.seq))
@@ -171,7 +176,7 @@ def _update(
         ids.append(found.id)
         wanted.add(values.get("status"))
     _follow(work, row, wanted)
-    return _shown(work, ids)
+    return _shown(work, caller, ids)
 
 
 def _values(work: Work, data: dict[str, Any]) -> dict[str, Any]:
