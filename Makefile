@@ -37,9 +37,9 @@ else
 	.venv39/bin/pytest -q -n 2 tests/core tests/hosts tests/hooks
 endif
 
-# The system tests of one file share one engine, so a file stays on one worker.
+# Tests of one file share an engine or a database, so a file stays on one worker.
 pytest: .venv/complete
-	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 bench: .venv/complete
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)

@@ -1,4 +1,4 @@
-"""What holds for every test: no skip goes unseen, and system tests of one file stay together.
+"""What holds for every test: no skip goes unseen.
 
 With ACCSYN_FULL=1 (`make test FULL=1`) each skip must stand in `skips.txt`, and each line there must still skip something.
 """
@@ -116,9 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(SkipRule(allowed, _is_whole_suite(config)), "accsyn-skip-rule")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith("tests/system/"):
             item.add_marker(pytest.mark.system)
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
