@@ -168,7 +168,8 @@ def is_due(work: Work, machine: Row[Any], row: Row[Any]) -> bool:
     if row.state != "running":
         return True
     since = work.now - (row.lease_until - LEASE_MS)
-    return bool(since >= (RECEIVER_WRITES_MS if machine.id == row.receiver_id else SENDER_WRITES_MS))
+    # Below zero: no report gave this lease, but an engine that came back; the first report since is news.
+    return not 0 <= since < (RECEIVER_WRITES_MS if machine.id == row.receiver_id else SENDER_WRITES_MS)
 
 
 def renew(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> None:

@@ -161,6 +161,20 @@ def test_an_engine_that_was_away_gives_everybody_time_to_find_it_again(world: Wo
     assert world.job(job)["status"] == "waiting"
 
 
+def test_the_first_report_to_an_engine_that_was_away_shows_at_once(world: World) -> None:
+    world.share()
+    alpha, workstation = world.alpha(), world.workstation()
+    job = world.send()
+    transfer = world.met(workstation, alpha)
+    workstation.progress(transfer, acked=40)
+    world.clock.pass_s(2)
+    folder = world.context.config.data
+    world.context.database.close()
+    world.context = setup.open_engine(folder, clock=world.clock, ids=Ids())
+    workstation.progress(transfer, acked=70)
+    assert world.job(job)["bytes"] == 70
+
+
 def test_either_side_alone_keeps_the_attempt_alive(world: World) -> None:
     world.share()
     alpha, workstation = world.alpha(), world.workstation()
