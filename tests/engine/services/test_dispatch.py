@@ -171,6 +171,7 @@ def test_the_first_report_to_an_engine_that_was_away_shows_at_once(world: World)
     folder = world.context.config.data
     world.context.database.close()
     world.context = setup.open_engine(folder, clock=world.clock, ids=Ids())
+    workstation.context = world.context
     workstation.progress(transfer, acked=70)
     assert world.job(job)["bytes"] == 70
 
