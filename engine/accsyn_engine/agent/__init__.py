@@ -11,6 +11,7 @@ from accsyn_engine.agent.log import Log
 from accsyn_engine.agent.options import AgentOptions, maps_from_environment, parse_maps, parse_ports
 from accsyn_engine.clock import Clock, SystemClock
 from accsyn_engine.ids import Ids
+from accsyn_engine.transfer.system import allow_open_files
 from accsyn_plugins.errors import AccsynError
 
 __all__ = [
@@ -29,6 +30,7 @@ def run(options: AgentOptions, *, clock: Clock | None = None, stopping: threadin
     """Run an agent until SIGTERM, Ctrl-C or `stopping`; gives the exit code, 1 after one sentence on stderr."""
     used, ending = clock or SystemClock(), stopping or threading.Event()
     stop_on_signals(ending)
+    allow_open_files()
     try:
         with DataFolder(options.data, server=options.server, ids=Ids(), clock=used) as folder:
             log = Log(used, folder=options.data)

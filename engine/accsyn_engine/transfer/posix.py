@@ -15,6 +15,7 @@ if sys.platform != "win32":
     import fcntl
     import os
     import re
+    import resource
     import stat
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -25,6 +26,7 @@ if sys.platform != "win32":
 
     FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     _PLAIN = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    _OPEN_FILES = 8192  # thirty transfers of 64 files each and their connections, with room to spare
     _NEW_MODE = 0o666  # the umask decides, as for every program of that user
     _OPENAT2 = 437  # the same on every architecture
     _BENEATH, _NO_SYMLINKS, _NO_MAGICLINKS = 0x08, 0x04, 0x02
@@ -195,3 +197,10 @@ if sys.platform != "win32":
     def lock(fd: int) -> None:
         """Keep other processes from the file as long as it is open. Raises BlockingIOError while one has it."""
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def allow_open_files() -> None:
+        """Raise the limit of open files as far as it may go: thirty transfers need more than the usual 1024."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

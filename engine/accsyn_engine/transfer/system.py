@@ -9,12 +9,30 @@ from accsyn_engine.transfer.tree import Tree
 
 if sys.platform == "win32":
     from accsyn_engine.transfer.windows import WindowsTree as _SystemTree
-    from accsyn_engine.transfer.windows import can_sync_all, lock, pread, pwrite, set_mtime, sync, sync_all
+    from accsyn_engine.transfer.windows import (
+        allow_open_files,
+        can_sync_all,
+        lock,
+        pread,
+        pwrite,
+        set_mtime,
+        sync,
+        sync_all,
+    )
 else:
     from accsyn_engine.transfer.posix import PosixTree as _SystemTree
-    from accsyn_engine.transfer.posix import can_sync_all, lock, pread, pwrite, set_mtime, sync, sync_all
+    from accsyn_engine.transfer.posix import (
+        allow_open_files,
+        can_sync_all,
+        lock,
+        pread,
+        pwrite,
+        set_mtime,
+        sync,
+        sync_all,
+    )
 
-__all__ = ["can_sync_all", "lock", "open_tree", "pread", "pwrite", "set_mtime", "sync", "sync_all"]
+__all__ = ["allow_open_files", "can_sync_all", "lock", "open_tree", "pread", "pwrite", "set_mtime", "sync", "sync_all"]
 
 
 def open_tree(path: Path) -> Tree:

@@ -126,3 +126,6 @@ if sys.platform == "win32":
         with _POSITION:
             os.lseek(fd, 1 << 40, os.SEEK_SET)
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+
+    def allow_open_files() -> None:
+        """Do nothing: Windows has no such limit to raise."""

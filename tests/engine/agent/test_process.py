@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,12 +30,12 @@ sys.exit(run(AgentOptions(server=server, user="p@gda.com", key="good-key", data=
 class Process:
     """An agent in a process, with what the tests need of a running one."""
 
-    def __init__(self, small_engine, folder: Path, *, greets: bool = True) -> None:
+    def __init__(self, small_engine, folder: Path, *, greets: bool = True, under: Sequence[str] = ()) -> None:
         self.data = folder / "agent-process"
         self.mapped = folder / "mapped"
         self.mapped.mkdir(exist_ok=True)
         before = len(small_engine.posted("hello"))
-        command = [sys.executable, "-c", PROGRAM, small_engine.url, str(self.data), str(self.mapped)]
+        command = [*under, sys.executable, "-c", PROGRAM, small_engine.url, str(self.data), str(self.mapped)]
         self.child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         self.client = not greets or small_engine.wait_for("hello", before + 1)[-1]["client"]
 
@@ -59,6 +59,19 @@ def test_sigterm_ends_an_agent_cleanly_and_frees_its_folder(process):
     process.child.send_signal(signal.SIGTERM)
     assert process.child.wait(10) == 0
     assert holder_of(process.data) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads another process's limits from /proc")
+def test_an_agent_started_under_a_low_limit_of_open_files_raises_it(small_engine, tmp_path):
+    process = Process(small_engine, tmp_path, under=["sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh"])
+    try:
+        limits = Path(f"/proc/{process.child.pid}/limits").read_text(encoding="ascii")
+        [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+        soft, hard = (int(word) for word in line.split()[3:5])
+        assert soft == min(8192, hard)
+    finally:
+        process.child.kill()
+        process.child.wait()
 
 
 def test_sigterm_is_heard_however_early_it_comes(small_engine, tmp_path):
