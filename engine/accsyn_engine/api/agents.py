@@ -14,8 +14,8 @@ from accsyn_engine.api.bodies import answer, read_object
 from accsyn_engine.api.errors import BadFieldError
 from accsyn_engine.api.parts import Parts, parts_of
 from accsyn_engine.api.stream import Stream
-from accsyn_engine.services import agents
 from accsyn_engine.services.context import Caller
+from accsyn_engine.services.moving import agents
 
 REPORT_LIMIT = 16 * 1024 * 1024  # bytes; a report names every file that failed
 WAIT_LIMIT_S = 60.0

@@ -20,8 +20,8 @@ from accsyn_engine.api.errors import BadFieldError, EngineFaultError, UnknownPat
 from accsyn_engine.api.parts import Parts, parts_of
 from accsyn_engine.api.protocol import Envelope, Family, encode, error_answer, read_envelope, read_json, read_query
 from accsyn_engine.api.words import role_word
-from accsyn_engine.services import accounts
 from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.people import accounts
 from accsyn_plugins.errors import AccsynError
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from starlette.requests import Request
 
 from accsyn_engine.api.errors import BadCredentialsHeaderError, WrongWorkspaceError
 from accsyn_engine.api.threads import Threads
-from accsyn_engine.services import accounts
 from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.people import accounts
 
 LOCAL = "accsyn.local"  # set in the ASGI scope by the control socket and by in-process calls
 DEVICE_LIMIT = 254  # characters that are kept of a device header

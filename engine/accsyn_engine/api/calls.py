@@ -13,8 +13,9 @@ from typing import Any
 from accsyn_engine.api.errors import BadFieldError
 from accsyn_engine.api.protocol import Envelope
 from accsyn_engine.api.words import attribute_today, inward
-from accsyn_engine.services import settings, tasks
+from accsyn_engine.services import settings
 from accsyn_engine.services.context import Caller, Context, Find
+from accsyn_engine.services.work import tasks
 
 UseCase = Callable[..., Any]
 

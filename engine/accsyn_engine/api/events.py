@@ -16,24 +16,15 @@ from accsyn_engine.api.calls import Call
 from accsyn_engine.api.errors import UnknownEventError
 from accsyn_engine.api.protocol import Envelope
 from accsyn_engine.api.words import outward, uri_today
-from accsyn_engine.services import (
-    accounts,
-    acls,
-    audit,
-    catalog,
-    clients,
-    files,
-    hooks,
-    jobs,
-    publish,
-    queues,
-    shares,
-    tasks,
-    users,
-    workspaces,
-)
+from accsyn_engine.services import audit
+from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Caller, Context
 from accsyn_engine.services.errors import NotAllowedNowError
+from accsyn_engine.services.moving import clients, files
+from accsyn_engine.services.people import accounts, users
+from accsyn_engine.services.records import catalog, workspaces
+from accsyn_engine.services.scripts import hooks, publish
+from accsyn_engine.services.work import jobs, queues, tasks
 
 DELETES_ANSWER_A_LIST = (1, 2, 4)  # up to this version delete_one() takes the first element of the answer
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from accsyn_engine.api.errors import TooManyStreamsError
 from accsyn_engine.api.threads import Threads
-from accsyn_engine.services import agents
 from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.moving import agents
 
 KEEP_S = 10.0  # a comment this often, and with it the agent counts as checked in
 STREAM_LIMIT = 5000

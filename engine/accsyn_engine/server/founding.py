@@ -11,7 +11,8 @@ from accsyn_engine.clock import SystemClock
 from accsyn_engine.ids import Ids
 from accsyn_engine.server.authority import write_certificates
 from accsyn_engine.server.folder import Folder, write_private
-from accsyn_engine.services import accounts, setup
+from accsyn_engine.services import setup
+from accsyn_engine.services.people import accounts
 from accsyn_plugins.errors import AccsynError
 
 

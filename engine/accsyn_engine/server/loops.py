@@ -8,8 +8,9 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from accsyn_engine.services import dispatch, outbox
 from accsyn_engine.services.context import DISPATCH, OUTBOX, Context
+from accsyn_engine.services.moving import dispatch
+from accsyn_engine.services.people import outbox
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,10 @@ from accsyn_engine.server.child import AgentCommand, ServerAgent, server_agent
 from accsyn_engine.server.folder import Folder, locked
 from accsyn_engine.server.loops import engine_loops
 from accsyn_engine.server.sockets import Listener, listen_control, listen_tcp, make_listener, tls_context
-from accsyn_engine.services import accounts, setup, shares
+from accsyn_engine.services import setup
+from accsyn_engine.services.access import shares
 from accsyn_engine.services.context import Context, Find
+from accsyn_engine.services.people import accounts
 
 ANYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # recognised, not bound
 DEFAULT_PORT = 8443

@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import delete as erase
 from sqlalchemy import insert, select
 
-from accsyn_engine.services import audit, jobs
+from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotFoundError
-from accsyn_engine.services.hooking import HOOKS, OSES, hook_name
+from accsyn_engine.services.moving.transfers import set_job
 from accsyn_engine.services.permissions import reads, writes
-from accsyn_engine.services.rows import bare, require_share, require_user
-from accsyn_engine.services.transfers import set_job
+from accsyn_engine.services.records.rows import bare, require_share, require_user
+from accsyn_engine.services.scripts.hooking import HOOKS, OSES, hook_name
+from accsyn_engine.services.work import jobs
 from accsyn_engine.store.schema import setting
 
 WORKSPACE = ""  # the entity id of the workspace's own settings

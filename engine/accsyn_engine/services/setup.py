@@ -15,12 +15,14 @@ from accsyn_engine.clock import Clock
 from accsyn_engine.config import EngineConfig
 from accsyn_engine.ids import Ids
 from accsyn_engine.query.functions import register_functions
-from accsyn_engine.services import audit, dispatch, queues
-from accsyn_engine.services.accounts import issue_key
+from accsyn_engine.services import audit
 from accsyn_engine.services.context import ENGINE, Bell, Context, KeyDigest, Work
 from accsyn_engine.services.errors import BadValueError
-from accsyn_engine.services.places import volume_path
-from accsyn_engine.services.rows import address, require_user
+from accsyn_engine.services.moving import dispatch
+from accsyn_engine.services.people.accounts import issue_key
+from accsyn_engine.services.records.rows import address, require_user
+from accsyn_engine.services.work import queues
+from accsyn_engine.services.work.places import volume_path
 from accsyn_engine.store.database import Database
 from accsyn_engine.store.migrating import migrate
 from accsyn_engine.store.schema import share, user

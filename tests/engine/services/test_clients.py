@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accsyn_engine.services import acls, agents, clients, shares, users
+from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Find
 from accsyn_engine.services.errors import (
     BadValueError,
@@ -13,7 +13,9 @@ from accsyn_engine.services.errors import (
     NotFoundError,
     StaleAgentError,
 )
-from accsyn_engine.services.fields import choice, flag, mapping, number, slug, text
+from accsyn_engine.services.moving import agents, clients
+from accsyn_engine.services.people import users
+from accsyn_engine.services.records.fields import choice, flag, mapping, number, slug, text
 from tests.engine.services.world import CERTIFICATE, Agent, World
 
 

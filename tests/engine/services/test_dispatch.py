@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from accsyn_engine.ids import Ids
-from accsyn_engine.services import agents, clients, jobs, queues, setup, tasks, users
+from accsyn_engine.services import setup
 from accsyn_engine.services.context import DISPATCH, Find
 from accsyn_engine.services.errors import StaleAgentError
+from accsyn_engine.services.moving import agents, clients
+from accsyn_engine.services.people import users
+from accsyn_engine.services.work import jobs, queues, tasks
 from tests.engine.services.world import CERTIFICATE, DATASET, World, numbers
 
 

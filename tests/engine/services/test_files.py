@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from accsyn_engine.services import agents, files
 from accsyn_engine.services.context import Caller
 from accsyn_engine.services.errors import AgentRefusedError, BadValueError, NobodyAnswersError, PathRefusedError
+from accsyn_engine.services.moving import agents, files
 from tests.engine.services.world import DATASET, VENDOR_FOLDER, Agent, World
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]

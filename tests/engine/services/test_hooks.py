@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from accsyn_engine.services import agents, hooks, jobs, settings
+from accsyn_engine.services import settings
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError
+from accsyn_engine.services.moving import agents
+from accsyn_engine.services.scripts import hooks
+from accsyn_engine.services.work import jobs
 from tests.engine.services.world import Agent, World
 
 HOOK = "python3 /hooks/job_done.py ${PATH_JSON_INPUT}"

@@ -6,20 +6,13 @@ from typing import Any
 
 import pytest
 
-from accsyn_engine.services import (
-    acls,
-    agents,
-    clients,
-    files,
-    jobs,
-    queues,
-    settings,
-    shares,
-    tasks,
-    users,
-    workspaces,
-)
+from accsyn_engine.services import settings
+from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Find
+from accsyn_engine.services.moving import agents, clients, files
+from accsyn_engine.services.people import users
+from accsyn_engine.services.records import workspaces
+from accsyn_engine.services.work import jobs, queues, tasks
 from accsyn_engine.store.schema import audit
 from accsyn_plugins.errors import AccsynError
 from tests.engine.services.world import World

@@ -6,9 +6,13 @@ import pytest
 
 from accsyn_engine.jobs.states import MoveRefusedError
 from accsyn_engine.paths import LeavesFolderError, PathError, UnknownPartyError
-from accsyn_engine.services import acls, agents, audit, jobs, tasks, users
+from accsyn_engine.services import audit
+from accsyn_engine.services.access import acls
 from accsyn_engine.services.context import Caller, Find
 from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotFoundError, PathRefusedError
+from accsyn_engine.services.moving import agents
+from accsyn_engine.services.people import users
+from accsyn_engine.services.work import jobs, tasks
 from accsyn_plugins.errors import AccsynError
 from tests.engine.services.world import DATASET, VENDOR_FOLDER, World
 

@@ -14,7 +14,7 @@ import pytest
 
 from accsyn_engine.config import EngineConfig, Smtp
 from accsyn_engine.mail import Mail, MailError, mailer
-from accsyn_engine.services import letters, outbox
+from accsyn_engine.services.people import letters, outbox
 from accsyn_engine.store.schema import outbox as table
 from tests.engine.services.world import StandingClock, World
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from accsyn_engine.paths import PathError
-from accsyn_engine.services import accounts, acls, audit, jobs, shares, users, workspaces
+from accsyn_engine.services import audit
+from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Caller, Find
 from accsyn_engine.services.errors import (
     BadValueError,
@@ -19,6 +20,9 @@ from accsyn_engine.services.errors import (
     SessionExpiredError,
     WrongCredentialsError,
 )
+from accsyn_engine.services.people import accounts, users
+from accsyn_engine.services.records import workspaces
+from accsyn_engine.services.work import jobs
 from accsyn_engine.store.schema import api_key, outbox
 from tests.engine.services.world import DATASET, World
 

@@ -10,12 +10,15 @@ from dataclasses import replace
 import pytest
 
 from accsyn_engine import services
-from accsyn_engine.services import acls, permissions, queues, users
-from accsyn_engine.services.accounts import key as make_key
-from accsyn_engine.services.accounts import session as make_session
+from accsyn_engine.services import permissions
+from accsyn_engine.services.access import acls
 from accsyn_engine.services.context import Caller, Context, Find, KeyDigest, Work
 from accsyn_engine.services.errors import ConflictError, ForbiddenError
+from accsyn_engine.services.people import users
+from accsyn_engine.services.people.accounts import key as make_key
+from accsyn_engine.services.people.accounts import session as make_session
 from accsyn_engine.services.permissions import EVERYBODY, OPERATIONS, PERMISSIONS
+from accsyn_engine.services.work import queues
 from accsyn_engine.store.schema import answered
 from tests.engine.services.world import World
 

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from accsyn_engine.services import agents, jobs, publish, settings
+from accsyn_engine.services import settings
 from accsyn_engine.services.errors import AgentRefusedError, BadValueError, NotAllowedNowError, PathRefusedError
+from accsyn_engine.services.moving import agents
+from accsyn_engine.services.scripts import publish
+from accsyn_engine.services.work import jobs
 from tests.engine.services.world import DATASET, World
 
 FILES = [{"id": "f1", "filename": "shot.exr", "size": 10, "is_dir": False}]

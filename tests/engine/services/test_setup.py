@@ -12,10 +12,13 @@ from accsyn_engine import config
 from accsyn_engine.config import BadConfigError, EngineConfig, NoEngineHereError, Smtp
 from accsyn_engine.ids import Ids
 from accsyn_engine.paths import PathError
-from accsyn_engine.services import accounts, catalog, queues, settings, setup
+from accsyn_engine.services import settings, setup
 from accsyn_engine.services.context import Find
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
+from accsyn_engine.services.people import accounts
+from accsyn_engine.services.records import catalog
 from accsyn_engine.services.setup import FolderExistsError
+from accsyn_engine.services.work import queues
 from tests.engine.services.world import StandingClock, World
 
 

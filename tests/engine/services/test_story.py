@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accsyn_engine.services import accounts, acls, agents, jobs, settings, shares, tasks, users
+from accsyn_engine.services import settings
+from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Find
 from accsyn_engine.services.errors import (
     ExistsError,
@@ -13,6 +14,9 @@ from accsyn_engine.services.errors import (
     PathRefusedError,
     WrongCredentialsError,
 )
+from accsyn_engine.services.moving import agents
+from accsyn_engine.services.people import accounts, users
+from accsyn_engine.services.work import jobs, tasks
 from tests.engine.services.world import DATASET, VENDOR_FOLDER, World
 
 HOOK = "python3 /hooks/job_done.py ${PATH_JSON_INPUT}"

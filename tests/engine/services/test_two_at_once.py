@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import select, update
 
 from accsyn_engine.ids import Ids
-from accsyn_engine.services import dispatch, jobs, setup, users
+from accsyn_engine.services import setup
 from accsyn_engine.services.context import Caller, Find, Work
+from accsyn_engine.services.moving import dispatch
+from accsyn_engine.services.people import users
 from accsyn_engine.services.permissions import OPERATIONS, writes
+from accsyn_engine.services.work import jobs
 from accsyn_engine.store.schema import queue
 from accsyn_plugins.errors import AccsynError
 from tests.engine.services.world import World

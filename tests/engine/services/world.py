@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from accsyn_engine.ids import Ids
-from accsyn_engine.services import accounts, acls, agents, dispatch, jobs, setup, shares, tasks, users
+from accsyn_engine.services import setup
+from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Caller, Context, Find
+from accsyn_engine.services.moving import agents, dispatch
+from accsyn_engine.services.people import accounts, users
+from accsyn_engine.services.work import jobs, tasks
 
 START_MS = 1_764_000_000_000
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

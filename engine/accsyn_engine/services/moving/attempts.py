@@ -1,0 +1,272 @@
+"""The course of one attempt as its two agents report it: accepted, listening, running, ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy import update as alter
+
+from accsyn_engine.jobs.states import Status, TaskStatus
+from accsyn_engine.services.context import Work
+from accsyn_engine.services.errors import BadValueError, NotFoundError, StaleAgentError
+from accsyn_engine.services.moving import events, transfers
+from accsyn_engine.services.moving.transfers import LEASE_MS
+from accsyn_engine.services.records.rows import by_id
+from accsyn_engine.services.work import outcomes
+from accsyn_engine.store.schema import client, job, share, task, transfer
+
+MEGABYTE = 1_000_000
+OUTCOMES = frozenset({"done", "failed", "lost", "stopped"})
+RECEIVER_WRITES_MS = 800  # the receiver's numbers are written this long after the last renewal ...
+SENDER_WRITES_MS = 4_000  # ... the sender only keeps the lease up while the receiver is silent
+
+
+def stale(row: Row[Any]) -> StaleAgentError:
+    """The error for an agent that was started again since."""
+    return StaleAgentError(what=f"The agent on {row.code} was started again; this older start of it must end.")
+
+
+def require(work: Work, machine: Row[Any], transfer_id: str, *, lock: bool = False) -> Row[Any]:
+    """Read an attempt this agent has a part in; raises NotFoundError or StaleAgentError."""
+    row = by_id(work, transfer, transfer_id, lock=lock)
+    if row is None or machine.id not in {row.sender_id, row.receiver_id}:
+        raise NotFoundError(kind="transfer", name=transfer_id)
+    boots = {(row.sender_id, row.sender_boot), (row.receiver_id, row.receiver_boot)}
+    if (machine.id, machine.boot) not in boots:
+        raise stale(machine)
+    return row
+
+
+def standing(work: Work, row: Row[Any]) -> dict[str, Any]:
+    """What an agent is answered: whether to go on, and how fast it may."""
+    if row.state == "ended":
+        return {"state": "stopped", "limit": None, "reason": row.error or "The transfer has ended."}
+    settings = work.connection.execute(select(job.c.settings).where(job.c.id == row.job_id)).scalar_one()
+    return {"state": "running", "limit": _limit(settings), "reason": None}
+
+
+def _limit(settings: dict[str, Any]) -> int | None:
+    """Bytes a second; None without a limit. An unreadable setting limits nothing."""
+    try:
+        limit = int(float(settings["transfer_speedlimit"]) * MEGABYTE)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return limit if limit > 0 else None
+
+
+def _set(work: Work, row: Row[Any], **values: Any) -> None:
+    work.connection.execute(alter(transfer).where(transfer.c.id == row.id).values(**values))
+
+
+def _handshake(work: Work, machine: Row[Any], transfer_id: str, *, side: str) -> Row[Any]:
+    """The attempt, held to the side that may speak now."""
+    row = require(work, machine, transfer_id, lock=True)
+    listener = row.receiver_id if row.listener == "receiver" else row.sender_id
+    if (machine.id == listener) != (side == "listener"):
+        raise StaleAgentError(what=f"The agent on {machine.code} is not the {side} of this transfer.")
+    return row
+
+
+def accept(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Keep the connector's certificate and tell the listener."""
+    row = _handshake(work, machine, transfer_id, side="connector")
+    if row.state != "offered":
+        return standing(work, row)
+    certificate = _certificate(data)
+    lease = work.now + transfers.HANDSHAKE_MS
+    _set(work, row, state="accepted", connector_certificate=certificate, lease_until=lease)
+    addresses = list(dict.fromkeys([machine.address, *machine.advertise]))
+    told = {
+        "transfer": row.id,
+        "job": row.job_id,
+        "role": row.listener,
+        "streams": row.streams,
+        "peer_certificate": certificate,
+        "peer_addresses": [address for address in addresses if address],
+    }
+    listener = row.receiver_id if row.listener == "receiver" else row.sender_id
+    events.emit(work, listener, "transfer.listen", told)
+    return {"state": "running", "limit": None, "reason": None}
+
+
+def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Keep the listener's certificate and port and tell the connector."""
+    row = _handshake(work, machine, transfer_id, side="listener")
+    if row.state != "accepted":
+        return standing(work, row)
+    certificate, port = _certificate(data), data.get("port")
+    if not isinstance(port, int) or not 0 < port < 65536:
+        raise BadValueError(what=f'"port" must be a port number, not {port!r:.60}.')
+    addresses = [str(address) for address in data.get("addresses") or []] or [*machine.advertise, machine.address]
+    lease = work.now + transfers.HANDSHAKE_MS
+    changed = {"listener_certificate": certificate, "addresses": addresses, "port": port, "lease_until": lease}
+    _set(work, row, state="listening", **changed)
+    told = {
+        "transfer": row.id,
+        "job": row.job_id,
+        "role": "sender" if row.listener == "receiver" else "receiver",
+        "streams": row.streams,
+        "peer_certificate": certificate,
+        "addresses": addresses,
+        "port": port,
+    }
+    connector = row.sender_id if row.listener == "receiver" else row.receiver_id
+    events.emit(work, connector, "transfer.connect", told)
+    return {"state": "running", "limit": None, "reason": None}
+
+
+def _certificate(data: dict[str, Any]) -> str:
+    certificate = data.get("certificate")
+    if not isinstance(certificate, str) or "BEGIN CERTIFICATE" not in certificate or len(certificate) > 10_000:
+        raise BadValueError(what='"certificate" must be one certificate in PEM.')
+    return certificate
+
+
+def tasks(work: Work, machine: Row[Any], transfer_id: str, after: int, limit: int) -> dict[str, Any]:
+    """A page of the attempt's tasks; `more` says whether to ask for the next."""
+    row = require(work, machine, transfer_id)
+    page = work.connection.execute(
+        select(task.c.seq, task.c.id, task.c.source, task.c.destination)
+        .where(task.c.job_id == row.job_id, task.c.seq > after, task.c.status == TaskStatus.EXECUTING)
+        .order_by(task.c.seq)
+        .limit(limit + 1)
+    ).all()
+    codes = {found.id: found.code for found in work.connection.execute(select(share.c.id, share.c.code))}
+    receiver = by_id(work, client, row.receiver_id)
+    mapped = {entry["code"].lower() for entry in (receiver.maps if receiver else []) if entry.get("write")}
+    shown = [
+        {
+            "seq": entry.seq,
+            "id": entry.id,
+            "source": _rooted(entry.source, codes, mapped=frozenset()),
+            "destination": _rooted(entry.destination, codes, mapped=mapped),
+        }
+        for entry in page[:limit]
+    ]
+    return {"tasks": shown, "more": len(page) > limit}
+
+
+def _rooted(side: dict[str, Any], codes: dict[str, str], *, mapped: set[str] | frozenset[str]) -> dict[str, Any]:
+    """Say where an item lies the way an agent understands: below a volume, a map, the downloads, or its own disk.
+
+    What goes to a machine that maps the volume lands there, mirrored; a relative path is for the others.
+    """
+    kind, volume = side["kind"], codes.get(side.get("v") or "", "")
+    if kind == "volume":
+        return {"root": {"volume": volume}, "path": side["rel"]}
+    if kind == "map" or (kind == "relative" and volume and volume.lower() in mapped):
+        return {"root": {"map": volume}, "path": side["rel"]}
+    if kind == "relative":
+        return {"root": {"download": True}, "path": side["path"]}
+    return {"root": {"local": True}, "path": side["path"]}
+
+
+def is_due(work: Work, machine: Row[Any], row: Row[Any]) -> bool:
+    """Whether a report is worth a transaction."""
+    if row.lease_until is None:
+        return False
+    if row.state != "running":
+        return True
+    since = work.now - (row.lease_until - LEASE_MS)
+    # Below zero: no report gave this lease, but an engine that came back; the first report since is news.
+    return not 0 <= since < (RECEIVER_WRITES_MS if machine.id == row.receiver_id else SENDER_WRITES_MS)
+
+
+def renew(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> None:
+    """Keep an attempt alive and write down how far it is."""
+    row = require(work, machine, transfer_id, lock=True)
+    if row.lease_until is None:
+        return
+    _set(work, row, state="running", lease_until=work.now + LEASE_MS)
+    if machine.id == row.receiver_id:
+        _write_numbers(work, row, data, speed=_count(data, "speed"))
+
+
+def _write_numbers(work: Work, row: Row[Any], numbers: dict[str, Any], *, speed: int) -> None:
+    work.connection.execute(
+        alter(job)
+        .where(job.c.id == row.job_id)
+        .values(
+            size=_count(numbers, "size"),
+            bytes_done=_count(numbers, "acked"),
+            bytes_moved=row.moved_before + _count(numbers, "moved"),
+            files=_count(numbers, "files"),
+            files_done=_count(numbers, "files_done"),
+            speed=speed,
+        )
+    )
+
+
+def _count(numbers: dict[str, Any], name: str) -> int:
+    value = numbers.get(name) or 0
+    return min(max(int(value), -1), 2**62) if isinstance(value, (int, float)) else 0
+
+
+def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Take one side's word for how it ended; the receiver's `done` is what ends an attempt well."""
+    outcome = data.get("outcome")
+    if outcome not in OUTCOMES:
+        raise BadValueError(what=f'"outcome" must be one of {", ".join(sorted(OUTCOMES))}, not {outcome!r:.60}.')
+    row = require(work, machine, transfer_id, lock=True)
+    is_receiver = machine.id == row.receiver_id
+    if row.state == "ended" and not _corrects(work, row, outcome, is_receiver=is_receiver):
+        return {"state": "ended"}
+    failures = _failures(data)
+    error = data.get("error") if isinstance(data.get("error"), dict) else None
+    is_carried = outcome == "done" or (failures and error is None)
+    if is_carried and not is_receiver:
+        _set(work, row, failures=failures, lease_until=work.now + LEASE_MS)
+        return {"state": "running"}
+    if is_receiver and isinstance(data.get("progress"), dict):
+        _write_numbers(work, row, data["progress"], speed=-1)
+    if is_carried:
+        _carried(work, row, failures, data)
+    else:
+        _broken(work, row, str(outcome), error or {}, machine)
+    return {"state": "ended"}
+
+
+def _corrects(work: Work, row: Row[Any], outcome: str, *, is_receiver: bool) -> bool:
+    """Whether a late word about a lost attempt is news: it was finished after all, or it cannot be repeated."""
+    is_news = outcome == "failed" or (outcome == "done" and is_receiver)
+    parent = by_id(work, job, row.job_id, lock=True)
+    is_waiting = parent is not None and parent.status == Status.WAITING and parent.phase == "transfer"
+    return row.outcome == "lost" and is_news and is_waiting and parent is not None and parent.attempts == row.attempt
+
+
+def _failures(data: dict[str, Any]) -> list[dict[str, Any]]:
+    failures = data.get("failures") or []
+    if not isinstance(failures, list) or not all(isinstance(failure, dict) for failure in failures):
+        raise BadValueError(what='"failures" must be a list of objects.')
+    return failures
+
+
+def _carried(work: Work, row: Row[Any], failures: list[dict[str, Any]], data: dict[str, Any]) -> None:
+    known = {(failure.get("task"), failure.get("path")) for failure in failures}
+    others = [failure for failure in row.failures or [] if (failure.get("task"), failure.get("path")) not in known]
+    every = failures + others
+    transfers.end(work, row, "failed" if every else "done")
+    parent = by_id(work, job, row.job_id, lock=True)
+    if parent is None or parent.status not in {Status.RUNNING, Status.WAITING}:
+        return
+    if parent.status == Status.WAITING:  # it was held to be lost: its tasks were queued again
+        mine = task.c.job_id == row.job_id, task.c.status == TaskStatus.QUEUED
+        work.connection.execute(alter(task).where(*mine).values(status=TaskStatus.EXECUTING))
+    outcomes.finished(work, parent, every, data.get("receipt"))
+
+
+def _broken(work: Work, row: Row[Any], outcome: str, error: dict[str, Any], machine: Row[Any]) -> None:
+    code = str(error.get("code") or "transfer-failed")
+    sentence = str(error.get("message") or f"The transfer broke off on {machine.code}.")
+    has_moved = work.connection.execute(select(job.c.bytes_moved).where(job.c.id == row.job_id)).scalar_one()
+    transfers.end(work, row, outcome, code, sentence)
+    for other in {row.sender_id, row.receiver_id} - {machine.id}:
+        events.emit(work, other, "transfer.stop", {"transfer": row.id, "reason": sentence})
+    parent = by_id(work, job, row.job_id, lock=True)
+    if parent is None:
+        return
+    if outcome == "failed":
+        outcomes.failed(work, parent, code, sentence)
+    else:
+        outcomes.lost(work, row.job_id, has_progressed=has_moved > row.moved_before, reason=sentence)

@@ -1,0 +1,3 @@
+"""Accounts, users, their homes, and the letters they get."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Hook scripts: when they run, what they are told, how they ended."""
+
+from __future__ import annotations

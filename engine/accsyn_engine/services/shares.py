@@ -1,8 +1,0 @@
-"""Shares: everything that can be asked about them and done to them."""
-
-from __future__ import annotations
-
-from accsyn_engine.services.share_lists import assign, deassign, find, servers
-from accsyn_engine.services.sharing import activate, create, deactivate, delete, update
-
-__all__ = ["activate", "assign", "create", "deactivate", "deassign", "delete", "find", "servers", "update"]

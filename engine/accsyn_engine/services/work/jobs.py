@@ -1,0 +1,342 @@
+"""Transfer jobs: listing, submitting, changing, archiving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, true
+
+from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
+from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.services import audit
+from accsyn_engine.services.access import revocation, rights
+from accsyn_engine.services.context import DISPATCH, Caller, Find, Work
+from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
+from accsyn_engine.services.moving import transfers
+from accsyn_engine.services.people import letters
+from accsyn_engine.services.permissions import reads, writes
+from accsyn_engine.services.records import entities
+from accsyn_engine.services.records.fields import flag, mapping, number, text
+from accsyn_engine.services.records.finding import Listing, Scopes, listed
+from accsyn_engine.services.records.references import to_party, to_queue, to_user
+from accsyn_engine.services.records.rows import bare, require_user
+from accsyn_engine.services.scripts import hook_phase, publish
+from accsyn_engine.services.work import queues
+from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
+from accsyn_engine.services.work.storing import Policy, Shelf
+from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, user, workspace
+
+_submitter = user.alias("submitter")
+_from_user, _to_user = user.alias("from_user"), user.alias("to_user")
+_from_client, _to_client = client.alias("from_client"), client.alias("to_client")
+_workspace_code = select(workspace.c.code).limit(1).scalar_subquery()
+
+
+def _party_code(type_: ColumnElement[str], person: Any, machine: Any) -> ColumnElement[str]:
+    return case((type_ == "user", person.c.code), (type_ == "client", machine.c.code), else_=_workspace_code)
+
+
+_source_code = _party_code(job.c.source_type, _from_user, _from_client)
+_destination_code = _party_code(job.c.destination_type, _to_user, _to_client)
+
+ROWS = (
+    select(
+        job,
+        _submitter.c.code.label("user_code"),
+        queue.c.code.label("queue_code"),
+        _source_code.label("source_code"),
+        _destination_code.label("destination_code"),
+    )
+    .join(_submitter, _submitter.c.id == job.c.user_id)
+    .join(queue, queue.c.id == job.c.queue_id)
+    .outerjoin(_from_user, _from_user.c.id == job.c.source_id)
+    .outerjoin(_from_client, _from_client.c.id == job.c.source_id)
+    .outerjoin(_to_user, _to_user.c.id == job.c.destination_id)
+    .outerjoin(_to_client, _to_client.c.id == job.c.destination_id)
+)
+
+_finished = job.c.status.in_(FINISHED)
+
+LISTING = Listing(
+    rows=ROWS,
+    attributes={
+        "id": Text(job.c.id),
+        "code": Text(job.c.code),
+        "name": Text(job.c.name),
+        "type": Number(job.c.type),
+        "status": Text(job.c.status),
+        "user": to_user(job.c.user_id),
+        "queue": to_queue(job.c.queue_id),
+        "parent": to_queue(job.c.queue_id),
+        "source": to_party(job.c.source_type, job.c.source_id),
+        "destination": to_party(job.c.destination_type, job.c.destination_id),
+        "size": Number(job.c.size),
+        "speed": Number(job.c.speed),
+        "priority": Number(job.c.priority),
+        "description": Text(job.c.description),
+        "error": Text(func.coalesce(job.c.error, "")),
+        "creator": Text(job.c.creator),
+        "created": Date(job.c.created),
+        "modified": Date(job.c.modified),
+        "finished": Date(job.c.finished),
+    },
+    id=job.c.id,
+    order=(job.c.created, job.c.id),
+    scopes=Scopes(
+        active=and_(job.c.archived.is_(False), job.c.status.in_(sorted(set(Status) - FINISHED))),
+        finished=and_(job.c.archived.is_(False), _finished),
+        archived=job.c.archived.is_(True),
+    ),
+    bare=("id", "code"),
+)
+
+
+def visible_jobs(caller: Caller) -> ColumnElement[bool]:
+    """Admins see all; others what they submitted, send or receive; employees also what runs on their volumes."""
+    if caller.is_admin:
+        return true()
+    own = or_(
+        job.c.user_id == caller.user_id,
+        job.c.sender_user_id == caller.user_id,
+        job.c.receiver_user_id == caller.user_id,
+    )
+    if caller.role != "employee":
+        return own
+    held = exists().where(
+        job_volume.c.job_id == job.c.id,
+        acl.c.share_id == job_volume.c.volume_id,
+        acl.c.user_id == caller.user_id,
+        acl.c.path == "",
+        acl.c.status == "enabled",
+        share.c.id == job_volume.c.volume_id,
+        share.c.status == "enabled",
+    )
+    return or_(own, held)
+
+
+@reads("job.find")
+def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
+    """List jobs, without their tasks."""
+    return listed(work, LISTING, find, visible_jobs(caller), lambda row: shown(caller, row))
+
+
+def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
+    """Show a job; what its metadata calls internal is for the studio's people."""
+    entity = entities.job(row)
+    if not caller.is_elevated:
+        entity["metadata"] = {name: value for name, value in row.metadata.items() if name != "internal"}
+    return entity
+
+
+def require(work: Work, caller: Caller, id: object, *, lock: bool = False) -> Row[Any]:
+    """Read a job the caller may see, by id or code; raises NotFoundError."""
+    name = bare(id)
+    by = or_(job.c.id == name, job.c.code == name)
+    statement = ROWS.where(by, visible_jobs(caller)).order_by(job.c.created.desc())
+    if lock:
+        statement = statement.with_for_update(of=job)
+    row = work.connection.execute(statement.limit(1)).first()
+    if row is None:
+        raise NotFoundError(kind="job", name=name)
+    return row
+
+
+@writes("job.create")
+def create(
+    work: Work,
+    caller: Caller,
+    data: dict[str, Any],
+    *,
+    allow_duplicates: bool | None = None,
+    replace_duplicates: bool = False,
+) -> dict[str, Any]:
+    """Submit a transfer. One refused task refuses the whole, naming its path.
+
+    Raises PathRefusedError, PathError, NotFoundError, ForbiddenError or BadValueError; nothing is stored then.
+    """
+    policy = Policy(refuse=allow_duplicates is False, replace=replace_duplicates)
+    entry = publish.entries(work, caller) if _is_publish(data) else None
+    packer = Packer(work, caller, rights.of_caller(work, caller), data=data, publish=entry)
+    tasks = (packer.pack(task) for task in written_tasks(data))
+    first = next(tasks, None)
+    if first is None or packer.ends is None:
+        raise BadValueError(what='The job has no tasks; write at least one with "source" and "destination".')
+    known = _appended(work, caller, packer.ends) if flag(data, "append", default=False) else None
+    job_id = known or _insert(work, caller, packer.ends, data, first.name)
+    shelf = Shelf(work, job_id, packer.ends.destination.user_id, policy)
+    shelf.add([first])
+    shelf.add(tasks)
+    return _submitted(work, caller, require(work, caller, job_id, lock=True), shelf, data, is_new=known is None)
+
+
+def _is_publish(data: dict[str, Any]) -> bool:
+    hooks = data.get("hooks") or []
+    if not isinstance(hooks, list) or not all(isinstance(hook, dict) for hook in hooks):
+        raise BadValueError(
+            what='"hooks" must be a list of objects like {"when": "hook-job-publish-server", "data": {}}.'
+        )
+    return any(str(hook.get("when", "")).endswith("publish-server") for hook in hooks)
+
+
+def _appended(work: Work, caller: Caller, ends: Ends) -> str | None:
+    statement = select(job.c.id).where(
+        job.c.user_id == caller.user_id,
+        job.c.source_id == ends.source.id,
+        job.c.destination_id == ends.destination.id,
+        job.c.archived.is_(False),
+    )
+    return work.connection.execute(statement.order_by(job.c.created.desc()).limit(1)).scalar()
+
+
+def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_name: str) -> str:
+    name = (text(data, "name", longest=254) or text(data, "code", longest=254) or first_name).strip()[:254]
+    line = queues.require(work, data["queue"]) if data.get("queue") else queues.default(work)
+    priority = number(data, "priority", default=500, least=0, most=1000)
+    new = work.context.ids.entity()
+    work.connection.execute(
+        insert(job).values(
+            id=new,
+            code=name,
+            name=name,
+            type=1,
+            status=Status.INIT,
+            phase="transfer",
+            user_id=caller.user_id,
+            queue_id=line.id,
+            source_type=ends.source.type,
+            source_id=ends.source.id,
+            destination_type=ends.destination.type,
+            destination_id=ends.destination.id,
+            sender_user_id=ends.source.user_id,
+            receiver_user_id=ends.destination.user_id,
+            priority=queues.rank(line.priority, priority),
+            size=-1,
+            bytes_done=0,
+            bytes_moved=0,
+            files=0,
+            files_done=0,
+            speed=-1,
+            attempts=0,
+            losses=0,
+            metadata=mapping(data, "metadata"),
+            settings=mapping(data, "settings"),
+            hooks=data.get("hooks") or [],
+            description=text(data, "description") or "",
+            created=work.now,
+            creator=caller.code,
+        )
+    )
+    return new
+
+
+def _submitted(
+    work: Work, caller: Caller, row: Row[Any], shelf: Shelf, data: dict[str, Any], *, is_new: bool
+) -> dict[str, Any]:
+    if str(data.get("status", "")).lower() == "paused":
+        transfers.set_job(work, row, status=Status.PAUSED)
+    elif row.status != Status.RUNNING:
+        transfers.make_ready(work, row, reason="waiting to be dispatched")
+    else:
+        transfers.stop(work, row.id, "tasks-added", "Tasks were added to the job; it goes on with them at once.")
+        transfers.make_ready(work, row)
+    audit.record(work, caller, "job.create", "job", row.id, name=row.name, tasks=len(shelf.touched), new=is_new)
+    if is_new and row.receiver_user_id and row.receiver_user_id != caller.user_id:
+        letters.package_pending(work, row, row.destination_code if row.destination_type == "user" else "", caller.code)
+    return shown(caller, require(work, caller, row.id))
+
+
+@writes("job.update")
+def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Pause, resume (also retries and revives), abort or finish a job by its `status`; or change what describes it."""
+    row = require(work, caller, id, lock=True)
+    if data.get("status") is not None:
+        move = WRITABLE.get(str(data["status"]).lower())
+        if move is None:
+            raise BadValueError(what=f"A job's status can be set to {', '.join(WRITABLE)}, not {data['status']!r:.60}.")
+        _move(work, caller, row, move)
+    values = _changes(work, row, data)
+    if values:
+        transfers.set_job(work, row, modified=work.now, modifier=caller.code, **values)
+    audit.record(work, caller, "job.update", "job", row.id, status=data.get("status"), fields=sorted(values))
+    return shown(caller, require(work, caller, row.id))
+
+
+def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in ("name", "code"):
+        if text(data, name, longest=254):
+            values |= {"name": data[name], "code": data[name]}
+    if "description" in data:
+        values["description"] = text(data, "description") or ""
+    values |= {name: mapping(data, name) for name in ("metadata", "settings") if name in data}
+    line = queues.require(work, data.get("queue") or row.queue_id)
+    if line.id != row.queue_id:
+        values["queue_id"] = line.id
+    if line.id != row.queue_id or "priority" in data:
+        values["priority"] = queues.rank(
+            line.priority, number(data, "priority", default=row.priority % 1001, least=0, most=1000)
+        )
+    return values
+
+
+def _move(work: Work, caller: Caller, row: Row[Any], move: Move) -> None:
+    status = after(row.status, move, job=row.name)
+    if move is Move.RESUME:
+        _resume(work, caller, row)
+        return
+    if move is Move.PAUSE and row.phase == "hook" and row.status == Status.RUNNING:
+        raise NotAllowedNowError(what=f'The hook of the job "{row.name}" runs; it cannot be paused, only aborted.')
+    words = {Move.PAUSE: "paused", Move.ABORT: "aborted", Move.FORCE: "declared done"}[move]
+    reason = f"{caller.code} {words} the job."
+    transfers.stop(work, row.id, f"job-{status.value}", reason)
+    is_over = status in FINISHED
+    transfers.set_job(
+        work,
+        row,
+        status=status,
+        reason=reason,
+        error=None,
+        error_code=None,
+        ready_at=None,
+        waiting_for=None,
+        speed=-1,
+        finished=work.now if is_over else None,
+    )
+
+
+def _resume(work: Work, caller: Caller, row: Row[Any]) -> None:
+    """Go on where the job stands: with its hook if only that is missing, else with a new transfer."""
+    if row.status in {Status.RUNNING, Status.WAITING}:
+        if row.status == Status.WAITING and row.phase == "transfer":
+            transfers.set_job(work, row, ready_at=work.now, waiting_for=None)
+            work.ring(DISPATCH)
+        return
+    _check_again(work, caller, row)
+    transfers.set_job(work, row, losses=0)
+    if row.phase == "hook" and row.status == Status.FAILED:
+        hook_phase.again(work, row)
+        return
+    transfers.requeue_tasks(work, row.id)
+    if row.status in FINISHED:
+        transfers.set_job(work, row, phase="transfer")
+    transfers.make_ready(work, row)
+
+
+def _check_again(work: Work, caller: Caller, row: Row[Any]) -> None:
+    """Rights may have been taken away since the job was submitted."""
+    revocation.require_rights(work, row, require_user(work, row.user_id))
+    if row.error_code == "access-revoked" and not caller.is_elevated:
+        revocation.require_rights(work, row, require_user(work, caller.user_id))
+
+
+@writes("job.delete")
+def delete(work: Work, caller: Caller, id: str) -> bool:
+    """Put a job into the archive; one that is not over is aborted first."""
+    row = require(work, caller, id, lock=True)
+    if row.user_id != caller.user_id and not caller.is_elevated:
+        raise ForbiddenError(who=caller.code, what=f'delete the job "{row.name}"')
+    if Status(row.status) not in FINISHED:
+        _move(work, caller, row, Move.ABORT)
+    transfers.set_job(work, row, archived=True, modified=work.now, modifier=caller.code)
+    audit.record(work, caller, "job.delete", "job", row.id, name=row.name)
+    return True

@@ -1,0 +1,279 @@
+"""From what a script wrote to the tasks of a job: every end found, every permission checked, nothing stored yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from accsyn_engine.paths import Endpoint, Party, PartyKind, Path, PathError, PathKind, basename, join
+from accsyn_engine.services.access.rights import Rights
+from accsyn_engine.services.context import Caller, Work
+from accsyn_engine.services.errors import BadValueError
+from accsyn_engine.services.records.fields import mapping, number
+from accsyn_engine.services.work import parties, places
+from accsyn_engine.services.work.parties import Side
+from accsyn_engine.services.work.places import Place
+
+MOST_TASKS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Written:
+    """One task as a script wrote it."""
+
+    uri: str | None
+    source: str | None
+    destination: str | None
+    priority: int
+    metadata: dict[str, Any]
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One task, checked: what its row will hold."""
+
+    uri: str | None
+    source: dict[str, Any]
+    destination: dict[str, Any]
+    endpoints: str
+    name: str
+    priority: int
+    metadata: dict[str, Any]
+    volumes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The two parties every task of a job shares."""
+
+    source: Side
+    destination: Side
+
+
+def written_tasks(data: dict[str, Any]) -> Iterator[Written]:
+    """Read the tasks of a call: a list, a dict by uri, one task in the call itself, or a list of sources to mirror."""
+    tasks, source = data.get("tasks"), data.get("source")
+    if tasks is None:
+        entries: Iterator[tuple[str | None, Any]] = (
+            ((None, entry) for entry in source) if isinstance(source, list) else iter([(None, data)])
+        )
+    elif isinstance(tasks, dict):
+        entries = iter([(None, tasks)]) if "source" in tasks else iter(tasks.items())
+    elif isinstance(tasks, list):
+        entries = ((None, entry) for entry in tasks)
+    else:
+        raise BadValueError(what='"tasks" must be a list of tasks or an object of tasks by their uri.')
+    for count, (uri, entry) in enumerate(entries):
+        if count >= MOST_TASKS:
+            raise BadValueError(what=f"A job takes {MOST_TASKS} tasks; send folders instead of single files.")
+        yield _written(uri, entry)
+
+
+def _written(uri: str | None, entry: Any) -> Written:
+    if isinstance(entry, str):
+        return Written(uri, entry, None, 500, {})
+    if not isinstance(entry, dict):
+        raise BadValueError(what=f'A task is an object with "source" and "destination", not {entry!r:.60}.')
+    name = uri if uri is not None else entry.get("uri")
+    if name is not None and not 0 < len(str(name)) <= 254:
+        raise BadValueError(what='The "uri" of a task must be 1 to 254 characters.')
+    return Written(
+        uri=None if name is None else str(name),
+        source=_end(entry, "source"),
+        destination=_end(entry, "destination", "dest"),
+        priority=number(entry, "priority", default=500, least=0, most=1000) if "source" in entry else 500,
+        metadata=mapping(entry, "metadata"),
+        id=entry.get("id") if isinstance(entry.get("id"), str) else None,
+    )
+
+
+def _end(entry: dict[str, Any], *field_names: str) -> str | None:
+    value = next((entry[name] for name in field_names if entry.get(name) is not None), None)
+    if value is not None and not isinstance(value, str):
+        raise BadValueError(what=f'"{field_names[0]}" of a task is text like share=projects/file, not {value!r:.60}.')
+    return value
+
+
+class Packer:
+    """Checks the tasks of one call for one caller; `ends` are the job's once the first task is through."""
+
+    def __init__(
+        self,
+        work: Work,
+        caller: Caller,
+        rights: Rights,
+        *,
+        data: dict[str, Any] | None = None,
+        ends: Ends | None = None,
+        publish: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._work = work
+        self._caller = caller
+        self._rights = rights
+        self._publish = publish
+        self.ends = ends
+        self._defaults = {
+            "source": self._default(data or {}, "source"),
+            "destination": self._default(data or {}, "destination", "dest"),
+        }
+        self._places: dict[tuple[PathKind, str], Place] = {}
+        self._sides: dict[tuple[Any, bool], Side] = {}
+
+    def _default(self, data: dict[str, Any], *field_names: str) -> Endpoint | None:
+        text = next((data[name] for name in field_names if isinstance(data.get(name), str)), None)
+        return None if text is None else places.read(self._work, text)
+
+    def pack(self, task: Written) -> Packed:
+        """Check one task; raises the error of whatever is wrong with it, naming the path."""
+        published = self._publish(task.id) if self._publish and task.id else None
+        source = self._endpoint(task.source, "source")
+        destination = self._endpoint(published or task.destination, "destination")
+        if published is not None and destination.party.kind is PartyKind.NONE:
+            destination = replace(destination, party=Party(PartyKind.WORKSPACE))  # the hook names the server's paths
+        ends = Ends(self._side(source), self._side(destination))
+        self._check_ends(ends, task)
+        name, source_row, place = self._pack_source(ends, source, task)
+        target = self._pack_destination(ends, destination, task, name, place, is_published=published is not None)
+        return Packed(
+            uri=task.uri,
+            source=source_row,
+            destination=target,
+            endpoints=digest(source_row, target),
+            name=name,
+            priority=task.priority,
+            metadata=task.metadata,
+            volumes=frozenset(side["v"] for side in (source_row, target) if side["kind"] in {"volume", "map"}),
+        )
+
+    def _endpoint(self, text: str | None, which: str) -> Endpoint:
+        default = self._defaults[which]
+        if text is None:
+            if default is None:
+                raise BadValueError(what=f'A task has no "{which}"; write where its files {_VERBS[which]}.')
+            return default
+        endpoint = places.read(self._work, text)
+        if endpoint.party.kind is PartyKind.NONE and default is not None and default.party.kind is not PartyKind.NONE:
+            return replace(endpoint, party=default.party)
+        return endpoint
+
+    def _side(self, endpoint: Endpoint) -> Side:
+        key = (endpoint.party, endpoint.path.is_local)
+        if key not in self._sides:
+            self._sides[key] = parties.find_side(self._work, self._caller, endpoint)
+        return self._sides[key]
+
+    def _check_ends(self, ends: Ends, task: Written) -> None:
+        if self.ends is None:
+            if ends.source.is_workspace == ends.destination.is_workspace:
+                raise BadValueError(
+                    what=f'One end of a transfer must be the workspace and the other a person: look at "{task.source}"'
+                    f' and "{task.destination}".'
+                )
+            parties.require_client(self._work, ends.source)
+            self.ends = ends
+        elif ends != self.ends:
+            raise BadValueError(
+                what=f'All tasks of a job have the same two parties; "{task.source}" to "{task.destination}" has'
+                " others, so make another job of it."
+            )
+
+    def _place(self, path: Path, written: str) -> Place:
+        """Find the place of a path; the share is looked up once for all paths below it."""
+        if path.is_local or path.kind is PathKind.OWN_HOME:
+            return places.locate(self._work, self._caller, path, written=written)
+        key = (path.kind, path.root)
+        if key not in self._places:
+            root = replace(path, relative="", is_folder=True)
+            self._places[key] = places.locate(self._work, self._caller, root, written=written)
+        found = self._places[key]
+        return replace(found, path=join(found.path, path.relative), is_folder=path.is_folder)
+
+    def _pack_source(self, ends: Ends, endpoint: Endpoint, task: Written) -> tuple[str, dict[str, Any], Place | None]:
+        written, path = task.source or "", endpoint.path
+        if ends.source.is_workspace:
+            place = self._place(path, written)
+            self._rights.require("read", place)
+            return place.name, _volume_side(place), place
+        parties.check_own_machine(self._caller, ends.source, path.kind, is_source=True, written=written)
+        if path.is_local:
+            return basename(path.native), _person_side(ends.source, "local") | {"path": path.native}, None
+        if path.kind in {PathKind.RELATIVE, PathKind.MIRROR, PathKind.OWN_HOME}:
+            raise PathError(text=written, reason="what a person sends needs its full path, or a share mapped there")
+        place = self._place(path, written)
+        return place.name, _mapped_side(ends.source, place), place
+
+    def _pack_destination(
+        self,
+        ends: Ends,
+        endpoint: Endpoint,
+        task: Written,
+        name: str,
+        source: Place | None,
+        *,
+        is_published: bool,
+    ) -> dict[str, Any]:
+        written, path = task.destination or "", endpoint.path
+        if ends.destination.is_workspace:
+            place = self._landing(path, written, name, source)
+            if not is_published:
+                self._rights.require("write", place)
+            return _volume_side(place)
+        parties.check_own_machine(self._caller, ends.destination, path.kind, is_source=False, written=written)
+        return self._at_person(ends.destination, path, written, name, source)
+
+    def _landing(self, path: Path, written: str, name: str, source: Place | None) -> Place:
+        """Where exactly an item lands in the workspace: below a folder it keeps its name."""
+        if path.kind is PathKind.MIRROR:
+            if source is None:
+                raise BadValueError(
+                    what=f'"{name}" needs a destination with a path: its source is below no mapped share.'
+                )
+            return source
+        place = self._place(path, written)
+        return replace(place, path=join(place.path, name), is_folder=False) if place.is_folder else place
+
+    def _at_person(self, side: Side, path: Path, written: str, name: str, source: Place | None) -> dict[str, Any]:
+        if path.is_local:
+            native = places.native(path.native, name) if path.is_folder else path.native
+            return _person_side(side, "local") | {"path": native}
+        if path.kind in {PathKind.MIRROR, PathKind.RELATIVE}:
+            relative = path.relative
+            if path.kind is PathKind.MIRROR:
+                relative = source.path or name if source else name
+            elif path.is_folder:
+                relative = join(relative, name)
+            mirrored = {"v": source.volume.id, "rel": source.path} if source else {}
+            return _person_side(side, "relative") | {"path": relative} | mirrored
+        return _mapped_side(side, self._landing(path, written, name, source))
+
+
+_VERBS = {"source": "come from", "destination": "go to"}
+
+
+def _volume_side(place: Place) -> dict[str, Any]:
+    return {
+        "kind": "volume",
+        "v": place.volume.id,
+        "s": place.share.id,
+        "share_hr": place.share.code,
+        "path": place.in_share,
+        "rel": place.path,
+    }
+
+
+def _person_side(side: Side, kind: str) -> dict[str, Any]:
+    return {"kind": kind, "user": side.user_id, "client": side.client_id}
+
+
+def _mapped_side(side: Side, place: Place) -> dict[str, Any]:
+    return _volume_side(place) | _person_side(side, "map")
+
+
+def digest(source: dict[str, Any], destination: dict[str, Any]) -> str:
+    """One number for a pair of ends, to find the task that moves the same thing to the same place."""
+    ends = [[side.get("kind"), side.get("v"), side.get("rel"), side.get("path")] for side in (source, destination)]
+    return hashlib.blake2b(json.dumps(ends).encode(), digest_size=16).hexdigest()
