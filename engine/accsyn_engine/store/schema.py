@@ -200,7 +200,8 @@ job = Table(
     Column("files_done", BigInteger, nullable=False),
     Column("speed", BigInteger, nullable=False),  # bytes per second; -1 while idle
     Column("error_code", String(64)),
-    Column("error", Text),  # one sentence, when failed
+    Column("error", Text),  # one sentence, when failed; everybody who sees the job may read it
+    Column("error_detail", Text),  # the same with what only the studio's people may read: commands, paths, output
     Column("reason", Text),  # one sentence, while waiting
     Column("waiting_for", ID),  # the user, client or volume whose coming online makes it ready again
     Column("ready_at", BigInteger),  # null: not to be dispatched; else not before this time

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from accsyn_engine.services import settings
+from accsyn_engine.services.context import Find
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError
 from accsyn_engine.services.moving import agents
 from accsyn_engine.services.scripts import hooks
 from accsyn_engine.services.work import jobs
+from accsyn_engine.store.schema import outbox
 from tests.engine.services.world import Agent, World
 
 HOOK = "python3 /hooks/job_done.py ${PATH_JSON_INPUT}"
@@ -125,6 +129,28 @@ def test_a_hook_that_fails_says_why_and_mails_the_submitter(
     _ended(alpha, event["run"], exit_code, error=error, output="Traceback \x00 ...")
     assert words in world.job(job)["error"]
     assert "(E#J006)" in world.job(job)["error"]
+
+
+def test_what_a_failing_hook_printed_is_for_the_studio_and_never_for_the_vendor(world: World) -> None:
+    job, alpha, _ = _landed(world)
+    [event] = alpha.hear("hook.run")
+    alpha.say(agents.hook_start, event["run"])
+    secret = {"message": "The hook `python3 /srv/studio/secret.py` ended with exit code 1", "code": "hook-failed"}
+    _ended(alpha, event["run"], 1, error=secret, output="/srv/studio/show-42/unreleased.mov")
+    assert "unreleased.mov" in world.job(job)["error"]
+    [seen] = jobs.find(world.context, world.jennifer, Find(id=job["id"]))
+    assert seen["status"] == "failed"
+    assert seen["error"] == seen["status_reason"]
+    assert "(E#J006)" in seen["error"]
+    assert "/srv/studio" not in json.dumps(seen)
+    for spied in ("*unreleased*", "*srv*"):
+        assert jobs.find(world.context, world.jennifer, Find(query=f'error="{spied}"')) == []
+    with world.context.reading() as work:
+        mails = [row.data for row in work.connection.execute(select(outbox)) if row.key.startswith("failed:")]
+    texts = {mail["to"]: mail["text"] for mail in mails}
+    assert set(texts) == {"jennifer@gda.com", world.admin.code}
+    assert "/srv/studio" not in texts["jennifer@gda.com"]
+    assert "/srv/studio" in texts[world.admin.code]
 
 
 def test_an_aborted_job_is_left_alone_by_its_hook(world: World) -> None:

@@ -101,8 +101,9 @@ def test_an_answer_that_misses_something_uploads_nothing(world: World, answer: A
 
 
 def test_a_failing_hook_is_the_publishers_error(world: World) -> None:
-    with pytest.raises(AgentRefusedError, match="exit code 2"):
-        _ask(world, {"exit_code": 2})
+    with pytest.raises(AgentRefusedError, match="pre-publish-server failed; its administrators see why") as caught:
+        _ask(world, {"exit_code": 2, "output": "/srv/studio/secret"})
+    assert "/srv" not in caught.value.message
 
 
 @pytest.mark.parametrize("files", [[], [{"filename": "x"}], [{"id": "a"}, {"id": "a"}], ["x"]])

@@ -69,12 +69,18 @@ def package_arrived(work: Work, job: Row[Any], to: str) -> None:
 
 
 def job_failed(work: Work, job: Row[Any], to: str, sentence: str) -> None:
-    """Tell the submitter what went wrong."""
+    """Tell the submitter, or who can mend it, what went wrong."""
     lines = [
         f'Hello,\n\nthe job "{job.name}" has failed:\n\n    {sentence}',
         "Put it right and retry the job; what has arrived already is not sent again.",
     ]
-    post(work, f"failed:{job.id}:{job.attempts}:{work.now}", to, subject=f"Failed: {job.name}", text=_text(lines))
+    post(
+        work,
+        f"failed:{job.id}:{job.attempts}:{work.now}:{to}"[:128],
+        to,
+        subject=f"Failed: {job.name}",
+        text=_text(lines),
+    )
 
 
 def _text(lines: list[str]) -> str:

@@ -156,7 +156,7 @@ def failed(work: Work, run: Row[Any], sentence: str) -> None:
     """Fail the job with what the hook said, to be retried by hand."""
     row = _job_of(work, run)
     if row is not None:
-        outcomes.failed(work, row, "hook-failed", sentence)
+        outcomes.failed(work, row, "hook-failed", hooking.public_failure(run.hook), detail=sentence)
 
 
 def unknown(work: Work, run: Row[Any]) -> None:

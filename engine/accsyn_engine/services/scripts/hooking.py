@@ -48,3 +48,8 @@ def _values(work: Work, names: tuple[str, ...]) -> dict[str, str]:
         )
     )
     return {row.name: row.value for row in rows}
+
+
+def public_failure(hook: str) -> str:
+    """Say to everybody that a hook failed; its command, its output and its server are the studio's own."""
+    return f"The studio's hook {hook} failed; its administrators see why and can retry. (E#J006)"

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from accsyn_engine.clock import iso
-from accsyn_engine.services.context import Context
+from accsyn_engine.services.context import Caller, Context
 from accsyn_engine.services.errors import AgentRefusedError, NobodyAnswersError
 from accsyn_engine.services.moving.asking import topic
+from accsyn_engine.services.scripts.hooking import public_failure
 from accsyn_engine.store.schema import hook_run
 
 ENDED = frozenset({"done", "failed", "unknown"})
@@ -36,11 +37,15 @@ def shown(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def wait_for(context: Context, run: str, timeout_s: float) -> Row[Any]:
-    """Wait for a run that must succeed; raises AgentRefusedError with its error, NobodyAnswersError at the deadline."""
+def wait_for(context: Context, caller: Caller, run: str, timeout_s: float) -> Row[Any]:
+    """Wait for a run that must succeed.
+
+    Raises AgentRefusedError with as much of its error as the caller may read, NobodyAnswersError at the deadline.
+    """
     row = wait_end(context, run, timeout_s)
     if row.state != "done":
-        raise AgentRefusedError(message=row.error or f"The hook {row.hook} failed. (E#J006)", run=run)
+        public = public_failure(row.hook)
+        raise AgentRefusedError(message=(row.error or public) if caller.is_elevated else public, run=run)
     return row
 
 

@@ -121,8 +121,10 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
 
 
 def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
-    """Show a job; what its metadata calls internal is for the studio's people."""
+    """Show a job; what its metadata calls internal, and the detail of an error, is for the studio's people."""
     entity = entities.job(row)
+    if caller.is_elevated and row.error and row.error_detail:
+        entity["error"] = entity["status_reason"] = row.error_detail
     if not caller.is_elevated:
         entity["metadata"] = {name: value for name, value in row.metadata.items() if name != "internal"}
     return entity

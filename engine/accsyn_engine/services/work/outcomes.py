@@ -45,8 +45,11 @@ def lost(work: Work, job_id: str, *, has_progressed: bool, reason: str) -> None:
     work.ring(DISPATCH)
 
 
-def failed(work: Work, row: Row[Any], code: str, sentence: str) -> None:
-    """Fail a job with its sentence, tell the submitter, and run the hook for that."""
+def failed(work: Work, row: Row[Any], code: str, sentence: str, *, detail: str | None = None) -> None:
+    """Fail a job with its sentence, tell the submitter, and run the hook for that.
+
+    `detail` is the same for the studio's people, with what a vendor must not read; the admins are told of it.
+    """
     if row.status in {Status.DONE, Status.ABORTED, Status.FAILED}:
         return
     transfers.requeue_tasks(work, row.id, (TaskStatus.EXECUTING,))
@@ -56,15 +59,27 @@ def failed(work: Work, row: Row[Any], code: str, sentence: str) -> None:
         status=after(row.status, Move.FAIL, job=row.name),
         error_code=code,
         error=sentence,
+        error_detail=detail,
         reason=None,
         ready_at=None,
         waiting_for=None,
         speed=-1,
         finished=work.now,
     )
-    audit.record(work, ENGINE, "job.failed", "job", row.id, code=code, error=sentence)
-    letters.job_failed(work, row, address_of(work, row.user_id), sentence)
+    audit.record(work, ENGINE, "job.failed", "job", row.id, code=code, error=detail or sentence)
+    _tell(work, row, sentence, detail)
     hook_phase.run_after_failure(work, _job(work, row.id))
+
+
+def _tell(work: Work, row: Row[Any], sentence: str, detail: str | None) -> None:
+    """Mail the submitter; a fault of the studio's own also goes to its admins, for nobody else can mend it."""
+    submitter = work.connection.execute(select(user.c.code, user.c.role).where(user.c.id == row.user_id)).one()
+    told = {submitter.code: sentence if submitter.role == "standard" else detail or sentence}
+    if detail is not None:
+        admins = select(user.c.code).where(user.c.role == "admin", user.c.status == "enabled", user.c.active)
+        told |= dict.fromkeys(work.connection.execute(admins).scalars(), detail)
+    for address, text in told.items():
+        letters.job_failed(work, row, address, text)
 
 
 def finished(work: Work, row: Row[Any], failures: list[dict[str, Any]], receipt: Any) -> None:

@@ -177,6 +177,7 @@ def upgrade() -> None:
         sa.Column("speed", sa.BigInteger(), nullable=False),
         sa.Column("error_code", sa.String(length=64), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error_detail", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("waiting_for", sa.String(length=24), nullable=True),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
