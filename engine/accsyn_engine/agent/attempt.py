@@ -16,7 +16,9 @@ from accsyn_engine.agent.beat import Beat
 from accsyn_engine.agent.log import bytes_text, files_text
 from accsyn_engine.agent.tasks import Tasks
 from accsyn_engine.agent.tools import Tools
-from accsyn_engine.transfer.channel import Connection, Ticket, connect
+from accsyn_engine.transfer.channel import Ticket
+from accsyn_engine.transfer.connecting import connect
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import TransferError, TransferStopped
 from accsyn_engine.transfer.gate import Expectation
 from accsyn_engine.transfer.identity import Identity, make_identity

@@ -11,22 +11,24 @@ import hashlib
 import os
 import socket
 import ssl
+import struct
+import sys
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, TransferError, lost_on_os_error
+from accsyn_engine.transfer.errors import PeerLost, PeerRefused, lost_on_os_error
 from accsyn_engine.transfer.identity import Identity, fingerprint
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.session import Session
 
 CONNECT_SLICE_S = 5.0  # one attempt at one address
-RETRY_S = 0.2
 MOST_STREAMS = 64
+TCP_RTO_MAX_MS, RTO_MAX_MS = 44, 1000  # linux/tcp.h
+RTT_OFFSET = 68  # of tcpi_rtt in struct tcp_info, linux/tcp.h; microseconds
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Channel:
     def __init__(self, sock: ssl.SSLSocket, *, listener: bool) -> None:
         self.socket = sock
         self.session = Session(listener=listener)
+        self.datagrams = 0  # the listener's port, at the side that connects
         self._ready: deque[messages.Event] = deque()
 
     def send(self, event: messages.Event) -> None:
@@ -85,19 +88,6 @@ class Channel:
         """Give the descriptor back; no thread may use the channel any more."""
         self.close()
         self.socket.close()
-
-
-@dataclass(frozen=True)
-class Connection:
-    """The session channel and the bulk channels of one transfer, greeted and authenticated."""
-
-    ticket: Ticket
-    session: Channel
-    bulk: tuple[Channel, ...]
-
-    def close(self) -> None:
-        for channel in (self.session, *self.bulk):
-            channel.release()
 
 
 def context_for(ticket: Ticket, *, server: bool) -> ssl.SSLContext:
@@ -136,61 +126,7 @@ def check_peer(sock: ssl.SSLSocket, ticket: Ticket) -> None:
         raise PeerRefused(detail="it shows another certificate than was announced")
 
 
-def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: float, clock: Clock) -> Connection:
-    """Connect the session and the bulk channels to the first address that answers.
-
-    Raises PeerUnreachable when none does within `deadline_s`, PeerRefused when the listener turns this side away.
-    """
-    until = clock.monotonic() + deadline_s
-    context = context_for(ticket, server=False)
-    session, address = _first(ticket, context, addresses, port, until=until, deadline_s=deadline_s, clock=clock)
-    opened = [session]
-    try:
-        session.send(messages.Hello(messages.VERSION, ticket.transfer, ticket.streams))
-        for number in range(1, ticket.streams + 1):
-            channel = _open(ticket, context, address, port, max(0.1, until - clock.monotonic()))
-            opened.append(channel)
-            channel.send(messages.Join(messages.VERSION, ticket.transfer, number))
-    except (TransferError, OSError) as error:
-        for channel in opened:
-            channel.release()
-        if isinstance(error, OSError):
-            raise PeerRefused(detail="it accepted the session but not all of its channels") from error
-        raise
-    for channel in opened:
-        channel.socket.settimeout(None)
-    return Connection(ticket, session, tuple(opened[1:]))
-
-
-def _first(
-    ticket: Ticket,
-    context: ssl.SSLContext,
-    addresses: Sequence[str],
-    port: int,
-    *,
-    until: float,
-    deadline_s: float,
-    clock: Clock,
-) -> tuple[Channel, str]:
-    """Try the addresses in turn until one greets; the port may open a moment after we are told of it."""
-    trouble: TransferError | OSError | None = None
-    while (left := until - clock.monotonic()) > 0:
-        for address in addresses:
-            try:
-                return _open(ticket, context, address, port, min(left, CONNECT_SLICE_S)), address
-            except OSError as error:
-                trouble = error
-            except PeerRefused as error:
-                trouble = error  # another address may belong to another machine
-        if isinstance(trouble, PeerRefused):
-            raise trouble
-        clock.sleep(min(RETRY_S, max(0.0, until - clock.monotonic())))
-    raise PeerUnreachable(
-        addresses=", ".join(addresses) or "no address", port=port, seconds=deadline_s, detail=trouble or "no answer"
-    ) from trouble
-
-
-def _open(ticket: Ticket, context: ssl.SSLContext, address: str, port: int, timeout: float) -> Channel:
+def open_channel(ticket: Ticket, context: ssl.SSLContext, address: str, port: int, timeout: float) -> Channel:
     """One connection up to the listener's welcome. Raises OSError while nothing listens, PeerRefused."""
     plain = socket.create_connection((address, port), timeout)
     sock = context.wrap_socket(plain, server_hostname=ticket.transfer, do_handshake_on_connect=False)
@@ -208,7 +144,7 @@ def _greeted(sock: ssl.SSLSocket, ticket: Ticket) -> Channel:
         check_peer(sock, ticket)
         tune(sock)
         channel = Channel(sock, listener=False)
-        check_version(channel.expect())
+        channel.datagrams = check_version(channel.expect())
     except ssl.SSLCertVerificationError as error:
         raise PeerRefused(detail="it shows another certificate than was announced") from error
     except (PeerLost, RemoteProtocolError, ConnectionError, ssl.SSLError) as error:
@@ -216,18 +152,43 @@ def _greeted(sock: ssl.SSLSocket, ticket: Ticket) -> Channel:
     return channel
 
 
-def check_version(welcome: messages.Event) -> None:
-    """Both sides speak version 1, or the one that knows less says so."""
+def check_version(welcome: messages.Event) -> int:
+    """Both sides speak version 1, or the one that knows less says so. Gives the listener's port for datagrams."""
     assert isinstance(welcome, messages.Welcome)  # noqa: S101  # the table lets nothing else come first
     if not welcome.lowest <= messages.VERSION <= welcome.highest:
         spoken = f"{welcome.lowest} to {welcome.highest}"
         raise PeerRefused(detail=f"it speaks protocol versions {spoken}, this side {messages.VERSION}")
+    return welcome.datagrams
 
 
 def tune(sock: socket.socket) -> None:
-    """No Nagle: frames are written whole. Keep-alive finds a bulk channel whose peer vanished."""
+    """No Nagle: frames are written whole. Keep-alive finds a bulk connection whose peer vanished.
+
+    After a line was cut, TCP tries again after a second and not after half a minute, where the kernel lets it (6.15).
+    """
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 6), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3)):
+    options = {"TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3}
+    for option, value in options.items():
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)
+
+
+def ask_for_bbr(sock: socket.socket) -> None:
+    """BBR does not take every loss for congestion; a kernel that has it not, or does not allow it, stays as it is."""
+    if hasattr(socket, "TCP_CONGESTION"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"bbr")
+
+
+def round_trip(sock: socket.socket) -> float | None:
+    """The round trip in seconds that TCP measures; None where the system does not tell."""
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError, struct.error):
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, RTT_OFFSET + 4)
+        return float(struct.unpack_from("=I", info, RTT_OFFSET)[0]) / 1e6
+    return None

@@ -1,6 +1,7 @@
 """The listening side: one TCP port for every outstanding ticket, open only while there is one.
 
-A connection counts only if its address was announced, its TLS name is an outstanding ticket, its certificate is that
+A ticket is outstanding until its session and all bulk connections agreed with it are there, or its time is over. A
+connection counts only if its address was announced, its TLS name is an outstanding ticket, its certificate is that
 ticket's, and its greeting came within five seconds of its start. Anything else is closed without a word.
 """
 
@@ -15,8 +16,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.channel import Channel, Connection, Ticket, bare_context, check_peer, context_for, tune
+from accsyn_engine.transfer.channel import (
+    MOST_STREAMS,
+    Channel,
+    Ticket,
+    ask_for_bbr,
+    bare_context,
+    check_peer,
+    context_for,
+    tune,
+)
+from accsyn_engine.transfer.connection import Connection, Lane
 from accsyn_engine.transfer.errors import PeerRefused, PeerUnreachable, PortsBusy, TransferError
+from accsyn_engine.transfer.udp import DatagramSocket
 from accsyn_engine.wire import messages
 from accsyn_plugins.errors import AccsynError
 
@@ -37,7 +49,10 @@ class _Awaited:
     context: ssl.SSLContext
     addresses: frozenset[Address]
     until: float
-    channels: dict[int, Channel] = field(default_factory=dict)  # 0 is the session
+    datagrams: DatagramSocket | None
+    channels: dict[int, Channel] = field(default_factory=dict)  # bulk connections that came before the session
+    numbers: set[int] = field(default_factory=set)  # of the bulk connections that have come
+    streams: int = MOST_STREAMS  # what the session agreed to
     settled: threading.Event = field(default_factory=threading.Event)
     connection: Connection | None = None
     error: TransferError | None = None
@@ -52,7 +67,7 @@ class Expectation:
         self.port = port
 
     def wait(self) -> Connection:
-        """Block until the peer has connected all its channels. Raises TransferError at the deadline or on cancel."""
+        """Block until the peer has opened the session. Raises TransferError at the deadline or on cancel."""
         self._awaited.settled.wait()
         if self._awaited.connection is None:
             raise self._awaited.error or PeerRefused(detail="no connection was made")
@@ -79,18 +94,26 @@ class Gate:
         """Wait for this ticket's peer for `deadline_s`; opens the port if it is closed. Raises PortsBusy."""
         until = self._clock.monotonic() + deadline_s
         addresses = parse_addresses(ticket.peer_addresses)
-        awaited = _Awaited(ticket, context_for(ticket, server=True), addresses, until)
+        context = context_for(ticket, server=True)
         with self._lock:
             if ticket.transfer in self._awaited:
                 raise PeerRefused(detail="this transfer is awaited already")
             listener = self._listener or self._open()
+            awaited = _Awaited(ticket, context, addresses, until, self._datagrams())
             self._awaited[ticket.transfer] = awaited
             return Expectation(self, awaited, listener.getsockname()[1])
+
+    def _datagrams(self) -> DatagramSocket | None:
+        """A socket of this transfer alone; a transfer goes on without where there is none to be had."""
+        with contextlib.suppress(OSError):
+            return DatagramSocket(self._host, self._ports)
+        return None
 
     def close(self) -> None:
         """Close the port and give up every ticket."""
         for awaited in list(self._awaited.values()):
             self.give_up(awaited, PeerRefused("The agent is closing; the transfer is tried again."))
+            self._forget(awaited)
 
     def _open(self) -> socket.socket:
         first, last = self._ports
@@ -151,7 +174,11 @@ class Gate:
     def _expire(self) -> None:
         now = self._clock.monotonic()
         for awaited in list(self._awaited.values()):
-            if awaited.until <= now:
+            if awaited.until > now:
+                continue
+            if awaited.settled.is_set():
+                self._forget(awaited)
+            else:
                 late = PeerUnreachable("The other side did not connect in time. Check its firewall and its network.")
                 self.give_up(awaited, late)
 
@@ -165,7 +192,8 @@ class Gate:
             check_peer(sock, awaited.ticket)
             tune(sock)
             channel = Channel(sock, listener=True)
-            channel.send(messages.Welcome(messages.VERSION, messages.VERSION))
+            datagrams = awaited.datagrams.port if awaited.datagrams is not None else 0
+            channel.send(messages.Welcome(messages.VERSION, messages.VERSION, datagrams))
             sock.settimeout(max(0.01, until - self._clock.monotonic()))
             self._file(channel, awaited, channel.expect())
         except (OSError, AccsynError):
@@ -192,17 +220,44 @@ class Gate:
         return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
 
     def _file(self, channel: Channel, awaited: _Awaited, greeting: messages.Event) -> None:
-        number = number_of(greeting, awaited.ticket)
+        check_greeting(greeting, awaited.ticket)
         channel.socket.settimeout(None)
+        if isinstance(greeting, messages.Hello):
+            self._begin(channel, awaited, greeting)
+        elif isinstance(greeting, messages.Join):
+            self._join(channel, awaited, greeting.channel)
+
+    def _begin(self, session: Channel, awaited: _Awaited, hello: messages.Hello) -> None:
         with self._lock:
-            if awaited.settled.is_set() or number in awaited.channels:
-                raise PeerRefused(detail="this channel is connected already")
-            awaited.channels[number] = channel
-            if len(awaited.channels) <= awaited.ticket.streams:
-                return
-            bulk = tuple(awaited.channels[n] for n in range(1, awaited.ticket.streams + 1))
-            awaited.connection = Connection(awaited.ticket, awaited.channels[0], bulk)
-            self._settle(awaited)
+            if awaited.settled.is_set():
+                raise PeerRefused(detail="this session is open already")
+            awaited.streams = hello.streams
+            sock = awaited.datagrams
+            lane = Lane(sock, hello.secret, is_connector=False, peer=None) if sock is not None else None
+            connection = awaited.connection = Connection(awaited.ticket, session, lane)
+            connection.on_close = lambda: self._forget(awaited)
+            early, awaited.channels = awaited.channels, {}
+            awaited.settled.set()
+        for channel in early.values():
+            connection.join(channel)
+        self._forget_if_complete(awaited)
+
+    def _join(self, channel: Channel, awaited: _Awaited, number: int) -> None:
+        with self._lock:
+            if number in awaited.numbers or number > awaited.streams or awaited.error is not None:
+                raise PeerRefused(detail="this channel is connected already, or more than agreed")
+            awaited.numbers.add(number)
+            connection = awaited.connection
+            if connection is None:
+                awaited.channels[number] = channel
+        ask_for_bbr(channel.socket)
+        if connection is not None:
+            connection.join(channel)
+        self._forget_if_complete(awaited)
+
+    def _forget_if_complete(self, awaited: _Awaited) -> None:
+        if awaited.connection is not None and len(awaited.numbers) >= awaited.streams:
+            self._forget(awaited)
 
     def give_up(self, awaited: _Awaited, error: TransferError) -> None:
         """Take the ticket off the list; its `wait` raises `error`. Nothing happens once it is connected."""
@@ -212,31 +267,31 @@ class Gate:
             awaited.error = error
             for channel in awaited.channels.values():
                 channel.release()
-            self._settle(awaited)
+            if awaited.datagrams is not None:
+                awaited.datagrams.close()
+            awaited.settled.set()
+        self._forget(awaited)
 
-    def _settle(self, awaited: _Awaited) -> None:
-        """Take a ticket off the list; the last one closes the port. Called with the lock held."""
-        self._awaited.pop(awaited.ticket.transfer, None)
-        if not self._awaited and self._listener is not None:
-            with contextlib.suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)  # a close alone waits for the accept that is under way
-            self._listener.close()
-            self._listener = None
-        awaited.settled.set()
+    def _forget(self, awaited: _Awaited) -> None:
+        """Take a ticket off the list; the last one closes the port."""
+        with self._lock:
+            if self._awaited.get(awaited.ticket.transfer) is awaited:
+                del self._awaited[awaited.ticket.transfer]
+            if not self._awaited and self._listener is not None:
+                with contextlib.suppress(OSError):
+                    self._listener.shutdown(socket.SHUT_RDWR)  # a close alone waits for the accept that is under way
+                self._listener.close()
+                self._listener = None
 
 
-def number_of(greeting: messages.Event, ticket: Ticket) -> int:
-    """Which channel of its transfer a greeting opens; 0 is the session. Raises PeerRefused."""
+def check_greeting(greeting: messages.Event, ticket: Ticket) -> None:
+    """Whether a greeting belongs to the ticket. Raises PeerRefused."""
     assert isinstance(greeting, messages.Hello | messages.Join)  # noqa: S101  # the table lets nothing else come first
     if greeting.transfer != ticket.transfer or greeting.version != messages.VERSION:
         raise PeerRefused(detail="its greeting does not fit the ticket")
-    if isinstance(greeting, messages.Hello):
-        if greeting.streams != ticket.streams:
-            raise PeerRefused(detail="it wants another number of channels than agreed")
-        return 0
-    if not 1 <= greeting.channel <= ticket.streams:
-        raise PeerRefused(detail="it opens more channels than agreed")
-    return greeting.channel
+    number = greeting.streams if isinstance(greeting, messages.Hello) else greeting.channel
+    if not 1 <= number <= MOST_STREAMS:
+        raise PeerRefused(detail=f"a transfer has 1 to {MOST_STREAMS} bulk channels")
 
 
 def normal(address: str) -> Address | None:

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable
 
 from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.channel import Connection
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost, TransferError, as_transfer_error, from_code, lost_on_os_error
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import LocalProtocolError
@@ -45,22 +46,20 @@ class Link:
         self._is_told = False  # the other side ended it and knows why
         self._crew: list[threading.Thread] = []
         self._endings: list[Callable[[], None]] = []
-        self._awake, self._bell = socket.socketpair()
-        self._awake.setblocking(False)
-        self._bell.setblocking(False)
+        self._bell = Bell()
         self._heard_at = self._said_at = clock.monotonic()
 
     def post(self, event: messages.Event) -> None:
         """Say this to the other side soon; from any thread."""
         self._outbox.append(event)
-        self._ring()
+        self._bell.ring()
 
     def fail(self, error: AccsynError) -> None:
         """End the transfer with this error; from any thread, the first one counts."""
         if self._error is None:
             self._failed_at = self._clock.monotonic()
             self._error = error
-        self._ring()
+        self._bell.ring()
 
     def finish(self) -> None:
         """End well once everything posted is sent; from the thread of `run`."""
@@ -88,10 +87,6 @@ class Link:
             unexpected.__cause__ = error
             self.fail(unexpected)
 
-    def _ring(self) -> None:
-        with contextlib.suppress(OSError):  # full, so it rings already; or closed, so nobody listens
-            self._bell.send(b"\0")
-
     def run(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
         """Carry the conversation until `finish` or an error, then bring the crew home. Raises TransferError."""
         self._channel.socket.setblocking(False)
@@ -108,7 +103,7 @@ class Link:
 
     def _converse(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._awake, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
             selector.register(self._channel.socket, selectors.EVENT_READ)
             for event in self._channel.early():
                 self._hear(event, hear)
@@ -117,7 +112,7 @@ class Link:
                 if self._is_done():
                     return  # without another read: the other side may have closed after our last word
                 self._await(selector)
-                self._drain_bell()
+                self._bell.clear()
                 if self.is_ready():
                     self._read(hear)
                 if self._error is not None and not self._may_hear_why(self._error):
@@ -142,10 +137,6 @@ class Link:
     def _may_hear_why(self, error: AccsynError) -> bool:
         """A bulk channel often breaks a moment before the session brings the reason."""
         return type(error) is PeerLost and self._clock.monotonic() - self._failed_at < FAREWELL_S
-
-    def _drain_bell(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._awake.recv(4096)
 
     def _read(self, hear: Callable[[messages.Event], None]) -> None:
         for _ in range(READS_A_TURN):
@@ -201,12 +192,10 @@ class Link:
                 pass  # until it has read our last word and closes
 
     def _end(self) -> None:
-        for channel in (self._connection.session, *self._connection.bulk):
-            channel.close()
+        self._connection.shut()
         for ending in self._endings:
             ending()
         for thread in self._crew:
             thread.join()
-        self._awake.close()
         self._bell.close()
         self._connection.close()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from accsyn_engine.transfer import system
-from accsyn_engine.transfer.belt import Belt
 from accsyn_engine.transfer.errors import NotFound, SourceChanged, SourceMissing, SourceRefused, TransferError
 from accsyn_engine.transfer.link import Link
+from accsyn_engine.transfer.pool import Pool
 from accsyn_engine.transfer.shipment import Parcel, Shipment
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.messages import MAX_PAYLOAD
@@ -20,7 +20,7 @@ from accsyn_engine.wire.session import HEAD_ROOM
 DIGESTS_AT_ONCE = 256
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Filled:
     """A buffer with `length` bytes of the stream from `position`, after HEAD_ROOM free bytes."""
 
@@ -30,9 +30,9 @@ class Filled:
 
 
 class Blocks:
-    """Cuts the stream into blocks; a fixed pool of buffers is all the memory there is."""
+    """Cuts the stream into blocks; the pool's buffers are all the memory there is. `out` takes what is full."""
 
-    def __init__(self, pool: Belt[memoryview], out: Belt[Filled], size: Callable[[], int]) -> None:
+    def __init__(self, pool: Pool, out: Callable[[Filled], None], size: Callable[[], int]) -> None:
         self._pool = pool
         self._out = out
         self._size = size
@@ -47,8 +47,8 @@ class Blocks:
         if self._buffer is not None and position != self._start + self._filled:
             self.flush()
         if self._buffer is None:
-            self._buffer = self._pool.get()
             self._start, self._filled, self._capacity = position, 0, self._size()
+            self._buffer = self._pool.get(self._capacity)
         return self._buffer[HEAD_ROOM + self._filled : HEAD_ROOM + self._capacity]
 
     def took(self, count: int) -> None:
@@ -62,7 +62,7 @@ class Blocks:
         if self._buffer is None:
             return
         if self._filled:
-            self._out.put(Filled(self._buffer, self._start, self._filled))
+            self._out(Filled(self._buffer, self._start, self._filled))
             self.on_flush()
         else:
             self._pool.put(self._buffer)

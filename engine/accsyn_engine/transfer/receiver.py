@@ -8,13 +8,17 @@ from typing import Any
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Belt
-from accsyn_engine.transfer.channel import Channel, Connection
+from accsyn_engine.transfer.channel import Channel
 from accsyn_engine.transfer.commit import Committer
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost, ReceiptInvalid, TransferError
 from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gauge import Gauge
+from accsyn_engine.transfer.inflow import Inflow
+from accsyn_engine.transfer.line import Line
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
+from accsyn_engine.transfer.sender import HOLD_RTTS, HOLD_S, USUAL_RTT_S
 from accsyn_engine.transfer.stowage import Stowage
 from accsyn_engine.transfer.survey import Surveyor
 from accsyn_engine.transfer.work import Control, Item, Outcome
@@ -83,6 +87,8 @@ class Receiver:
             folds=folds,
             finish=self._sign,
         )
+        self._inflow = self._new_inflow()
+        self._opens_rest_at = 0.0
         self._acked = messages.Ack(0, 0, 0, 0)
         self._acked_at = 0.0
         self._receipt: dict[str, Any] | None = None
@@ -96,7 +102,7 @@ class Receiver:
             self._resumed.end,
             self._surveyor.events.end,
         )
-        for ending in endings:
+        for ending in (*endings, *([self._inflow.end] if self._inflow is not None else [])):
             self._link.on_end(ending)
         self._link.is_ready = lambda: not self._surveyor.is_behind()
         self._control.attach(self._link.fail)
@@ -107,6 +113,8 @@ class Receiver:
         finally:
             self._stowage.close()
             self._surveyor.close()
+            if self._inflow is not None:
+                self._inflow.close()
         stowage = self._stowage
         tasks = tuple(sorted(stowage.tasks - stowage.failed_tasks))
         return Outcome(self._control.progress(), tuple(stowage.failures), self._receipt, tasks)
@@ -134,8 +142,22 @@ class Receiver:
         self._link.start("survey", self._surveyor.run)
         self._link.start("commit", self._committer.run)
         self._link.start("hash", self._catch_up)
-        for channel in self._connection.bulk:
-            self._link.start("bulk", lambda channel=channel: self._drain(channel))  # type: ignore[misc]  # bound now
+        self._connection.on_join(lambda channel: self._link.start("bulk", lambda: self._drain(channel)))
+        self._opens_rest_at = self._clock.monotonic() + max(HOLD_S, HOLD_RTTS * self._rtt)
+        if self._inflow is not None:
+            self._link.start("datagrams", self._inflow.run)
+            self._link.start("store", self._inflow.store)
+
+    @property
+    def _rtt(self) -> float:
+        return self._connection.rtt or USUAL_RTT_S
+
+    def _new_inflow(self) -> Inflow | None:
+        lane = self._connection.lane
+        if lane is None:
+            return None
+        line = Line(lane.socket, lane.secret, is_connector=lane.is_connector, peer=lane.peer, clock=self._clock)
+        return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:
         """Read one bulk channel; its blocks go to disk from the buffer they were decrypted into."""
@@ -181,6 +203,8 @@ class Receiver:
 
     def _tick(self, now: float) -> None:
         """Say how things stand, when that has changed; give up waiting for a goodbye."""
+        if self._inflow is None or (now > self._opens_rest_at > 0 and not self._inflow.has_heard):
+            self._connection.open_rest()
         if self._receipt is not None:
             if now - self._signed_at > BYE_S:
                 self._link.finish()

@@ -1,4 +1,8 @@
-"""Sends the items of one transfer: walker, reader and one thread a bulk channel around the session."""
+"""Sends the items of one transfer: walker, reader and the transports around the session.
+
+Datagrams carry the bulk once they get through. Until then the streams wait a few round trips: what is put into a stream
+on a bad line may take half a minute to come out. On a short line they begin at once and keep it.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +10,60 @@ from collections.abc import Iterable
 from typing import Any
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.belt import Belt
-from accsyn_engine.transfer.channel import Channel, Connection, Ticket
+from accsyn_engine.transfer.channel import Channel, Ticket
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import lost_on_os_error
 from accsyn_engine.transfer.limiter import Limiter
+from accsyn_engine.transfer.line import Line
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.listing import Listing
-from accsyn_engine.transfer.reading import Blocks, Filled, Reading
+from accsyn_engine.transfer.outflow import Outflow
+from accsyn_engine.transfer.outlet import Outlet
+from accsyn_engine.transfer.pool import Pool
+from accsyn_engine.transfer.reading import Blocks, Reading
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.shipment import Shipment
 from accsyn_engine.transfer.work import Control, Item, Outcome
 from accsyn_engine.wire import messages
+from accsyn_engine.wire.datagram import BLOCK
 from accsyn_engine.wire.errors import RemoteProtocolError
-from accsyn_engine.wire.messages import MAX_PAYLOAD
-from accsyn_engine.wire.session import HEAD_ROOM
+from accsyn_engine.wire.rate import Known
 
-SPARE_BLOCKS = 2  # buffers beyond two a channel
+STREAM_MEMORY = 10 << 20  # bytes of blocks between the reader and the streams
+USUAL_RTT_S = 0.05  # where the system does not tell
+HOLD_S, HOLD_RTTS = 0.25, 4  # how long the streams wait for datagrams, the longer of both
 
 
-def send(connection: Connection, items: Iterable[Item], control: Control, *, job: str, clock: Clock) -> Outcome:
+def send(
+    connection: Connection,
+    items: Iterable[Item],
+    control: Control,
+    *,
+    job: str,
+    clock: Clock,
+    known: Known | None = None,
+) -> Outcome:
     """Send the items, in order, to the other side; blocks until both have signed the receipt.
 
     A file that cannot be sent is a failure of the outcome; what ends the transfer is raised: TransferStopped, PeerLost,
-    DiskFull (of the other side), ProtocolBroken. The connection is closed in any case.
+    DiskFull (of the other side), ProtocolBroken. The connection is closed in any case. `known` is what an earlier
+    transfer measured on this line.
     """
-    return Sender(connection, items, control, job=job, clock=clock).run()
+    return Sender(connection, items, control, job=job, clock=clock, known=known).run()
 
 
 class Sender:
     """One running send."""
 
     def __init__(
-        self, connection: Connection, items: Iterable[Item], control: Control, *, job: str, clock: Clock
+        self,
+        connection: Connection,
+        items: Iterable[Item],
+        control: Control,
+        *,
+        job: str,
+        clock: Clock,
+        known: Known | None,
     ) -> None:
         self._connection = connection
         self._items = items
@@ -48,24 +74,29 @@ class Sender:
         self._shipment = Shipment()
         self._listing = Listing(self._shipment, self._link, control, clock)
         self._limiter = Limiter(control, clock)
-        buffers = 2 * len(connection.bulk) + SPARE_BLOCKS
-        self._pool: Belt[memoryview] = Belt(buffers)
-        self._filled: Belt[Filled] = Belt(buffers)
-        for _ in range(buffers):
-            self._pool.put(memoryview(bytearray(HEAD_ROOM + MAX_PAYLOAD)))
+        self._pool = Pool(STREAM_MEMORY)
+        self._outlet = Outlet()
+        self._rtt = connection.rtt or USUAL_RTT_S
+        self._outflow = None if connection.is_short else self._new_outflow(known)
+        self._held_until = 0.0
+        self._is_holding = False
         self._statement: Statement | None = None
         self._signature = b""
         self._receipt: dict[str, Any] | None = None
 
     def run(self) -> Outcome:
-        for ending in (self._shipment.end, self._pool.end, self._filled.end, self._limiter.end):
+        for ending in (self._shipment.end, self._pool.end, self._outlet.end, self._limiter.end):
             self._link.on_end(ending)
+        if self._outflow is not None:
+            self._link.on_end(self._outflow.end)
         self._control.attach(self._link.fail)
         self._link.post(messages.Offer(self._job))
         try:
-            self._link.run(self._hear, lambda _: self._finish_if_settled())
+            self._link.run(self._hear, self._tick)
         finally:
             self._listing.close()
+            if self._outflow is not None:
+                self._outflow.close()
         shipment = self._shipment
         return Outcome(
             self._control.progress(),
@@ -73,6 +104,13 @@ class Sender:
             self._receipt,
             tuple(sorted(shipment.tasks - shipment.failed_tasks)),
         )
+
+    def _new_outflow(self, known: Known | None) -> Outflow | None:
+        lane = self._connection.lane
+        if lane is None:
+            return None
+        line = Line(lane.socket, lane.secret, is_connector=lane.is_connector, peer=lane.peer, clock=self._clock)
+        return Outflow(line, self._outlet, self._pool, self._control, rtt=self._rtt, known=known, clock=self._clock)
 
     def _hear(self, event: messages.Event) -> None:
         match event:
@@ -93,23 +131,39 @@ class Sender:
     def _begin(self, accept: messages.Accept) -> None:
         if accept.job != self._job:
             raise RemoteProtocolError(detail="it receives another job")
-        self._shipment.is_fresh = accept.fresh
-        blocks = Blocks(self._pool, self._filled, self._limiter.block_size)
+        self._shipment.is_fresh = accept.fresh and not self._connection.is_short  # there it costs nothing
+        blocks = Blocks(self._pool, self._outlet.put, self._block_size)
         reading = Reading(self._shipment, self._link, blocks)
         self._link.start("walk", lambda: self._listing.run(self._items))
         self._link.start("read", reading.run)
-        for channel in self._connection.bulk:
-            self._link.start("bulk", lambda channel=channel: self._pump(channel))  # type: ignore[misc]  # bound now
+        self._connection.on_join(lambda channel: self._link.start("bulk", lambda: self._pump(channel)))
+        if self._outflow is None:
+            self._outlet.open_to_streams(takes_streams=True)
+            return
+        self._link.start("datagrams", self._outflow.run)
+        self._is_holding = True
+        self._held_until = self._clock.monotonic() + max(HOLD_S, HOLD_RTTS * self._rtt)
+
+    def _block_size(self) -> int:
+        return self._limiter.block_size() if self._outlet.takes_streams else BLOCK
 
     def _pump(self, channel: Channel) -> None:
-        """Write blocks to one bulk channel; whoever has room takes the next."""
+        """Write blocks to one bulk connection; whoever has room takes the next."""
         while True:
-            filled = self._filled.get()
+            filled = self._outlet.take()
             self._limiter.take(filled.length)
             frame = channel.session.frame_block(filled.buffer, filled.position, filled.length)
             with lost_on_os_error():
                 channel.socket.sendall(frame)
             self._pool.put(filled.buffer)
+
+    def _tick(self, now: float) -> None:
+        if self._is_holding and now > self._held_until:
+            self._is_holding = False
+            if self._outflow is not None and not self._outflow.carries:
+                self._outlet.open_to_streams(takes_streams=True)
+                self._connection.open_rest()
+        self._finish_if_settled()
 
     def _finish_if_settled(self) -> None:
         if self._statement is not None or not self._shipment.is_settled():

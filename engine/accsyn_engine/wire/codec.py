@@ -12,6 +12,7 @@ from accsyn_engine.wire.messages import (
     DIGEST_SIZE,
     MAX_PAYLOAD,
     NUMBERS,
+    SECRET_SIZE,
     Accept,
     Ack,
     Block,
@@ -168,7 +169,7 @@ def _read_digests(reader: Reader) -> Digests:
 def _read_welcome(reader: Reader) -> Welcome:
     if reader.take(len(MAGIC)) != MAGIC:
         raise _refuse("it does not speak this protocol")
-    return Welcome(reader.uint(2), reader.uint(2))
+    return Welcome(reader.uint(2), reader.uint(2), reader.uint(2))
 
 
 def _read_finish(reader: Reader) -> Finish:
@@ -181,8 +182,8 @@ def _write_finish(e: Finish) -> bytes:
 
 
 _WRITE: dict[type[Event], Callable[..., bytes]] = {
-    Welcome: lambda e: MAGIC + _u(e.lowest, 2) + _u(e.highest, 2),
-    Hello: lambda e: _u(e.version, 2) + _text(e.transfer) + _u(e.streams, 2),
+    Welcome: lambda e: MAGIC + _u(e.lowest, 2) + _u(e.highest, 2) + _u(e.datagrams, 2),
+    Hello: lambda e: _u(e.version, 2) + _text(e.transfer) + _u(e.streams, 2) + e.secret,
     Join: lambda e: _u(e.version, 2) + _text(e.transfer) + _u(e.channel, 2),
     Offer: lambda e: _text(e.job),
     Accept: lambda e: _text(e.job) + _u(e.fresh, 1),
@@ -203,7 +204,7 @@ _WRITE: dict[type[Event], Callable[..., bytes]] = {
 
 _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Welcome: _read_welcome,
-    Hello: lambda r: Hello(r.uint(2), r.text(), r.uint(2)),
+    Hello: lambda r: Hello(r.uint(2), r.text(), r.uint(2), bytes(r.take(SECRET_SIZE))),
     Join: lambda r: Join(r.uint(2), r.text(), r.uint(2)),
     Offer: lambda r: Offer(r.text()),
     Accept: lambda r: Accept(r.text(), r.flag()),

@@ -1,6 +1,6 @@
 """The events of the protocol as values; their numbers are never changed and never used twice.
 
-16 to 31 are kept for datagrams: keys, probes, missing ranges. An unknown number ends the session.
+16 to 31 are kept for what comes later about datagrams. An unknown number ends the session.
 """
 
 from __future__ import annotations
@@ -12,24 +12,27 @@ from accsyn_engine.wire.manifest import Entry
 
 VERSION = 1
 DIGEST_SIZE = 32
+SECRET_SIZE = 32  # bytes from which the keys of datagrams are made
 MAX_PAYLOAD = 1 << 20  # bytes of one block
 
 
 @dataclass(frozen=True)
 class Welcome:
-    """First frame of every connection, by the side that listens: the versions it speaks."""
+    """First frame of every connection, by the side that listens: its versions, and its port for datagrams or 0."""
 
     lowest: int
     highest: int
+    datagrams: int
 
 
 @dataclass(frozen=True)
 class Hello:
-    """The connecting side opens the session connection."""
+    """The connecting side opens the session: at most so many bulk connections, and the secret of the datagrams."""
 
     version: int
     transfer: str
     streams: int
+    secret: bytes
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from accsyn_engine.clock import Clock, SystemClock
-from accsyn_engine.transfer.channel import Channel, Connection, connect
+from accsyn_engine.transfer.channel import Channel
+from accsyn_engine.transfer.connecting import connect
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gate import Gate, Ticket
 from accsyn_engine.transfer.identity import make_identity
@@ -43,7 +45,10 @@ def connected(streams: int = 2) -> tuple[Connection, Connection]:
     here, there = tickets(streams=streams)
     expectation = gate.expect(here, deadline_s=10)
     connection = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
-    return expectation.wait(), connection
+    listening = expectation.wait()
+    for end in (listening, connection):
+        end.wait_for(streams)
+    return listening, connection
 
 
 @dataclass

@@ -6,7 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from accsyn_engine.transfer.channel import Ticket, connect
+from accsyn_engine.transfer.channel import Ticket
+from accsyn_engine.transfer.connecting import connect
 from accsyn_engine.transfer.identity import Identity
 from accsyn_engine.transfer.receiver import receive
 from accsyn_engine.transfer.sender import send

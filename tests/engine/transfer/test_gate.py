@@ -10,7 +10,8 @@ import pytest
 
 from accsyn_engine.transfer import channel as channel_module
 from accsyn_engine.transfer import gate as gate_module
-from accsyn_engine.transfer.channel import Channel, Ticket, bare_context, connect, context_for, load_identity
+from accsyn_engine.transfer.channel import Channel, Ticket, bare_context, context_for, load_identity
+from accsyn_engine.transfer.connecting import connect
 from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, PortsBusy, TransferError
 from accsyn_engine.transfer.gate import Gate
 from accsyn_engine.transfer.identity import make_identity
@@ -31,7 +32,7 @@ def try_connect(ticket: Ticket, port: int) -> None:
 
 def first_channel(ticket: Ticket, port: int) -> Channel:
     context = context_for(ticket, server=False)
-    return channel_module._open(ticket, context, "127.0.0.1", port, 5)
+    return channel_module.open_channel(ticket, context, "127.0.0.1", port, 5)
 
 
 def is_listening(port: int) -> bool:
@@ -45,6 +46,8 @@ def test_the_awaited_peer_gets_its_channels_and_the_port_closes(gate: Gate) -> N
     assert PORTS[0] <= expectation.port <= PORTS[1]
     far = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
     near = expectation.wait()
+    for end in (near, far):
+        end.wait_for(3)
     assert len(near.bulk) == len(far.bulk) == 3
     assert {channel.socket.version() for channel in (near.session, *near.bulk)} == {"TLSv1.3"}
     assert not is_listening(expectation.port)
@@ -60,6 +63,7 @@ def test_two_tickets_share_a_port_and_each_gets_its_own_peer(gate: Gate) -> None
         far = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
         near = expectation.wait()
         assert near.ticket == here
+        near.wait_for(2)
         near.close()
         far.close()
     assert not is_listening(expectations[0].port)
@@ -124,11 +128,12 @@ def test_no_certificate_no_name_and_no_old_tls_get_in(gate: Gate) -> None:
 @pytest.mark.parametrize(
     "greeting",
     [
-        Join(1, TRANSFER, 3),
+        Join(1, TRANSFER, 65),
         Join(1, TRANSFER, 0),
         Join(2, TRANSFER, 1),
         Join(1, "99" * 12, 1),
-        Hello(1, TRANSFER, 3),
+        Hello(1, TRANSFER, 65, bytes(32)),
+        Hello(1, TRANSFER, 0, bytes(32)),
     ],
 )
 def test_a_greeting_that_does_not_fit_the_ticket_is_refused(gate: Gate, greeting: Hello | Join) -> None:

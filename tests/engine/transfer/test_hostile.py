@@ -10,7 +10,8 @@ import pytest
 from blake3 import blake3
 
 from accsyn_engine.transfer import link
-from accsyn_engine.transfer.channel import Channel, Connection
+from accsyn_engine.transfer.channel import Channel
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost, ProtocolBroken, TransferError
 from accsyn_engine.transfer.receiver import receive
 from accsyn_engine.transfer.sender import send

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accsyn_engine.transfer.arrival import Arrival, partial_name
-from accsyn_engine.transfer.channel import Connection
+from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost
 from accsyn_engine.transfer.receiver import receive
 from accsyn_engine.transfer.sender import send

@@ -29,8 +29,8 @@ ENTRIES = (Entry(Kind.FILE, 7, "sub/ä b".encode(), 5, 1_700_000_000_000_000_001
 EXAMPLES: dict[type[Event], Event] = {
     type(event): event
     for event in (
-        Welcome(1, 1),
-        Hello(1, "ab" * 12, 2),
+        Welcome(1, 1, 45190),
+        Hello(1, "ab" * 12, 2, bytes(range(32))),
         Join(1, "ab" * 12, 1),
         Offer("cd" * 12),
         Accept("cd" * 12, fresh=True),

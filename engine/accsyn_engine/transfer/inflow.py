@@ -1,0 +1,182 @@
+"""The receiver's end of the datagrams: proves each, puts blocks together, and says what came.
+
+One thread takes them off the line, another hands whole blocks on, so that a slow disk does not cost datagrams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cryptography.exceptions import InvalidTag
+
+from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.bell import Bell
+from accsyn_engine.transfer.belt import Belt, Ended
+from accsyn_engine.transfer.line import Line
+from accsyn_engine.transfer.udp import Address
+from accsyn_engine.wire.assembly import Assembly, Incoming, check_shape
+from accsyn_engine.wire.datagram import BLOCK, DATA, DATA_HEAD, NONCE, TAG, WINDOW
+from accsyn_engine.wire.errors import RemoteProtocolError
+from accsyn_engine.wire.messages import MAX_PAYLOAD, Block
+
+SOONEST_S, LATEST_S = 0.005, 0.025  # between two feedbacks while datagrams come
+A_RTT = 8  # feedbacks in one round trip
+ALIVE_S = 0.25  # between two feedbacks while none come
+OFTEN = WINDOW // 4  # datagrams after which a feedback does not wait for its time
+PROBE_S = 0.2
+RUNS_A_TURN = 64
+KEPT = 64  # buffers kept for further blocks
+
+_BARE = DATA_HEAD.size + TAG
+
+
+class Inflow:
+    """Takes blocks by datagrams and gives them to `stow`, from a thread of its own."""
+
+    def __init__(self, line: Line, stow: Callable[[Block, memoryview], None], *, rtt: float, clock: Clock) -> None:
+        self._line = line
+        self._stow = stow
+        self._clock = clock
+        self._interval = min(LATEST_S, max(SOONEST_S, rtt / A_RTT))
+        self._book = Assembly()
+        self._bell = Bell()
+        self._scratch = memoryview(bytearray(65536))
+        self._whole: Belt[Incoming] = Belt()
+        self._storing = 0
+        self._free: list[memoryview] = []
+        self._told_at = self._probed_at = -1.0
+        self._told = 0  # datagrams that had come when the last feedback was sent
+        self._has_news = False
+        self._is_over = False
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether any datagram got through."""
+        return self._book.newest >= 0
+
+    def end(self) -> None:
+        self._is_over = True
+        self._whole.end()
+        self._bell.ring()
+
+    def close(self) -> None:
+        self._bell.close()
+        self._line.socket.close()
+
+    # the thread at the line
+    def run(self) -> None:
+        """Until `end`. Raises Ended, RemoteProtocolError."""
+        sock = self._line.socket
+        while not self._is_over:
+            sock.wait(self._patience(), self._bell.fileno())
+            now = self._clock.monotonic()
+            for view, size, source in sock.drain(RUNS_A_TURN):
+                self._take(view, size, source, now)
+                if self._book.newest - self._told >= OFTEN:
+                    self._tell(now)
+            self._act(self._clock.monotonic())
+        raise Ended
+
+    def _patience(self) -> float:
+        if self._book.newest < 0:
+            return PROBE_S
+        return self._interval if self._has_news else ALIVE_S
+
+    def _act(self, now: float) -> None:
+        if self._book.newest < 0:
+            if now - self._probed_at >= PROBE_S:
+                self._probed_at = now
+                self._line.probe()
+        elif now - self._told_at >= (self._interval if self._has_news else ALIVE_S):
+            self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        self._told_at, self._told, self._has_news = now, self._book.newest, False
+        self._line.send_feedback(self._book.report(now, waiting=len(self._whole) + self._storing))
+
+    def _take(self, view: memoryview, size: int, source: Address, now: float) -> None:
+        """Take a run of datagrams."""
+        book, line, unpack = self._book, self._line, DATA_HEAD.unpack_from
+        blocks = book.open
+        self._has_news = True
+        for at in range(0, len(view), size):
+            frame = view[at : at + size]
+            if len(frame) <= _BARE or frame[0] != DATA:
+                self._take_bare(frame, source, now)
+                continue
+            _, segment, payload, block, number, position, length = unpack(frame)
+            incoming = blocks.get(block)
+            if incoming is None or incoming.key != (payload, position, length) or not _is_missing(incoming, segment):
+                self._take_first(frame, source, now)
+                continue
+            place = incoming.buffer[segment * payload : segment * payload + payload]
+            try:
+                line.in_keys.of(number).decrypt_into(frame[NONCE], frame[28:], frame[:28], place)
+            except (InvalidTag, ValueError):  # ValueError: of the wrong length
+                line.forged += 1
+                continue
+            line.proved(number, source)
+            book.came(number, len(frame), now)
+            incoming.got[segment] = 1
+            incoming.left -= 1
+            if not incoming.left:
+                self._finish(incoming)
+
+    def _take_bare(self, frame: memoryview, source: Address, now: float) -> None:
+        heard = self._line.hear(frame, source)
+        if heard is not None:
+            self._book.came(heard[0], len(frame), now)
+
+    def _take_first(self, frame: memoryview, source: Address, now: float) -> None:
+        """A datagram of a block not known yet, or whose piece is there: nothing is kept before it proves itself."""
+        _, segment, payload, block, number, position, length = DATA_HEAD.unpack_from(frame)
+        content = self._scratch[: len(frame) - _BARE]
+        try:
+            self._line.in_keys.of(number).decrypt_into(frame[NONCE], frame[28:], frame[:28], content)
+        except InvalidTag:
+            self._line.forged += 1
+            return
+        self._line.proved(number, source)
+        is_new = self._book.came(number, len(frame), now)
+        check_shape(segment, payload, length, len(content))
+        if not self._book.is_wanted(block) or not is_new:
+            self._book.duplicates += len(content)
+            return
+        incoming = self._book.open.get(block)
+        if incoming is None:
+            incoming = self._book.begin(block, payload, position, length, self._buffer(length))
+        elif incoming.key != (payload, position, length):
+            raise RemoteProtocolError(detail="two datagrams of one block do not agree about it")
+        if incoming.got[segment]:
+            self._book.duplicates += len(content)
+            return
+        incoming.buffer[segment * payload : segment * payload + len(content)] = content
+        incoming.got[segment] = 1
+        incoming.left -= 1
+        if not incoming.left:
+            self._finish(incoming)
+
+    def _buffer(self, length: int) -> memoryview:
+        if length > BLOCK:
+            raise RemoteProtocolError(detail="a block is longer than any may be")
+        return self._free.pop() if self._free else memoryview(bytearray(BLOCK))
+
+    def _finish(self, incoming: Incoming) -> None:
+        self._book.complete(incoming)
+        self._whole.put(incoming)
+
+    # the thread at the disk
+    def store(self) -> None:
+        """Hand on whole blocks until `end`. Raises Ended."""
+        aside = memoryview(bytearray(MAX_PAYLOAD))
+        while True:
+            incoming = self._whole.get()
+            self._storing = 1
+            self._stow(Block(incoming.position, incoming.buffer), aside)
+            self._storing = 0
+            if len(self._free) < KEPT:
+                self._free.append(incoming.base)
+
+
+def _is_missing(incoming: Incoming, segment: int) -> bool:
+    return segment < len(incoming.got) and not incoming.got[segment]

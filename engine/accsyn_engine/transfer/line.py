@@ -1,0 +1,141 @@
+"""One transfer's datagrams, both ways: seals and opens what carries no content, probes, and knows where the peer is.
+
+Used by one thread. The peer is where a true datagram came from; when that changes, a probe to the new place must be
+answered from there before anything else goes to it.
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidTag
+
+from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.sealing import Keys
+from accsyn_engine.transfer.udp import Address, DatagramSocket
+from accsyn_engine.wire.datagram import (
+    ANSWER,
+    BARE_HEAD,
+    FEEDBACK,
+    NONCE,
+    NUMBER_AT,
+    PROBE,
+    SIZES,
+    TAG,
+    Feedback,
+    Probe,
+    read_feedback,
+    read_probe,
+    write_answer,
+    write_feedback,
+    write_probe,
+)
+
+AGAIN_S = 0.1  # a probe without an answer is repeated
+TOKENS = 64  # probes whose answers are awaited
+
+
+class Line:
+    """`peer` is None until the other side was heard of, at the side that listens."""
+
+    def __init__(
+        self, sock: DatagramSocket, secret: bytes, *, is_connector: bool, peer: Address | None, clock: Clock
+    ) -> None:
+        self.socket = sock
+        self.peer = peer
+        self.out_keys = Keys(secret, by_connector=is_connector)
+        self.in_keys = Keys(secret, by_connector=not is_connector)
+        self.size = 0  # the longest datagram known to get through; 0 before any has
+        self.rtt: float | None = None
+        self.forged = 0  # datagrams that did not prove themselves
+        self.on_sent = _ignore  # (number, size) of each that goes out from here
+        self._clock = clock
+        self._numbers = 0
+        self._highest = -1  # number heard
+        self._asked: dict[int, tuple[float, Address]] = {}  # by token
+        self._tokens = 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.size > 0 and self.peer is not None
+
+    def take_numbers(self, count: int) -> int:
+        """The first of `count` new numbers."""
+        first, self._numbers = self._numbers, self._numbers + count
+        return first
+
+    def send_feedback(self, feedback: Feedback) -> None:
+        if self.peer is not None:
+            self._send(FEEDBACK, write_feedback(feedback), self.peer)
+
+    def probe(self, sizes: tuple[int, ...] = SIZES, to: Address | None = None) -> None:
+        """Ask for answers to datagrams of these sizes."""
+        place = to or self.peer
+        if place is None:
+            return
+        for size in sizes:
+            self._tokens = (self._tokens + 1) & 0xFFFFFFFF
+            self._asked[self._tokens] = (self._clock.monotonic(), place)
+            if len(self._asked) > TOKENS:
+                del self._asked[next(iter(self._asked))]
+            self._send(PROBE, write_probe(Probe(size, self._tokens)), place)
+
+    def _send(self, kind: int, body: bytes, to: Address) -> None:
+        number = self.take_numbers(1)
+        head = BARE_HEAD.pack(kind, 0, number)
+        frame = head + self.out_keys.of(number).encrypt(head[NONCE], body, head)
+        self.on_sent(number, len(frame))
+        self.socket.send(memoryview(frame), len(frame), to)
+
+    def hear(self, frame: memoryview, source: Address) -> tuple[int, Feedback | None] | None:
+        """Take a datagram without content; its number, and the feedback if it is one. None for what is not true."""
+        if len(frame) < BARE_HEAD.size + TAG:
+            self.forged += 1
+            return None
+        (number,) = NUMBER_AT.unpack_from(frame, 8)
+        head = bytes(frame[: BARE_HEAD.size])
+        try:
+            body = self.in_keys.of(number).decrypt(head[NONCE], frame[BARE_HEAD.size :], head)
+        except InvalidTag:
+            self.forged += 1
+            return None
+        is_newer = self.proved(number, source)
+        if head[0] == FEEDBACK:
+            return (number, read_feedback(body)) if is_newer else None
+        if head[0] == PROBE:
+            self._answer(read_probe(body), len(frame), source)
+        elif head[0] == ANSWER:
+            self._take_answer(read_probe(body), source)
+        return number, None
+
+    def proved(self, number: int, source: Address) -> bool:
+        """A true datagram of this number came from there; true when it is the newest so far."""
+        if number <= self._highest:
+            return False
+        self._highest = number
+        if self.peer is None:
+            self.peer = source
+        elif source != self.peer and not self._is_asked(source):
+            self.probe((SIZES[-1],), source)
+        return True
+
+    def _is_asked(self, place: Address) -> bool:
+        now = self._clock.monotonic()
+        return any(where == place and now - at < AGAIN_S for at, where in self._asked.values())
+
+    def _answer(self, probe: Probe, size: int, source: Address) -> None:
+        if size == probe.size:
+            self.size = max(self.size, size)  # most paths take the same both ways; a black hole is noticed
+        self._send(ANSWER, write_answer(probe), source)
+
+    def _take_answer(self, probe: Probe, source: Address) -> None:
+        asked = self._asked.pop(probe.token, None)
+        if asked is None:
+            return
+        at, place = asked
+        if place == source:
+            self.peer = source
+        self.rtt = self._clock.monotonic() - at
+        self.size = max(self.size, probe.size)
+
+
+def _ignore(number: int, size: int) -> None:
+    """Nobody keeps a book of it."""

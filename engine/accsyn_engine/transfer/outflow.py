@@ -1,0 +1,341 @@
+"""The sender's end of the datagrams: paces blocks onto the line, sends again what is lost, notices a dead line.
+
+One thread. What decides the pace is `wire.rate`, what decides on losses is `wire.scoreboard`; here is the clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.bell import Bell
+from accsyn_engine.transfer.belt import Ended
+from accsyn_engine.transfer.line import Line
+from accsyn_engine.transfer.outlet import Outlet
+from accsyn_engine.transfer.pool import Pool
+from accsyn_engine.transfer.reading import Filled
+from accsyn_engine.transfer.udp import ROOM
+from accsyn_engine.transfer.work import Control
+from accsyn_engine.wire.datagram import BATCH, BLOCK, DATA, DATA_HEAD, NONCE, SIZES, TAG, Feedback, payload_of, size_of
+from accsyn_engine.wire.rate import Known, RateControl, Report
+from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
+from accsyn_engine.wire.session import HEAD_ROOM
+
+TURN_S = 0.001  # a batch is about what the pace allows in this time
+CATCH_UP_S = 0.010  # how much of a delay of ours is made up for at once
+IDLE_S = 0.25
+FULL_S = 0.005  # a look again while the window or the socket is full
+SILENT_RTTS, SILENT_S = 4, 0.3  # without news for the longer of both, all that is out counts as lost
+DEAD_S = 6.0  # after so long a silence the streams take over
+PROBE_S = 0.2
+TAIL_SHARE, TAIL_LEAST = 0.01, 32  # of what was sent, and datagrams: what may be sent twice at the end unasked
+TAIL_S = 0.005
+COPY_SHARES = (0.01, 0.04)  # of loss, above which repairs at the end are sent a third and a fourth time
+RUNS_A_TURN = 16
+TRIES = 3
+MEMORY = 512 << 20  # bytes of blocks on the line and before it, on the longest lines
+LEAST_MEMORY = 16 << 20
+
+
+Piece = tuple[Outgoing, int]  # a block and the number of its segment
+
+
+@dataclass(eq=False)
+class Load:
+    """One block as it was read, and how many of the blocks cut from it are still under way."""
+
+    filled: Filled
+    left: int
+
+
+class Outflow:
+    """Sends blocks from the outlet by datagrams while they get through."""
+
+    def __init__(
+        self,
+        line: Line,
+        outlet: Outlet,
+        pool: Pool,
+        control: Control,
+        *,
+        rtt: float,
+        known: Known | None,
+        clock: Clock,
+    ) -> None:
+        self._line = line
+        self._outlet = outlet
+        self._pool = pool
+        self._control = control
+        self._clock = clock
+        now = clock.monotonic()
+        self._rtt = rtt
+        self._known = known
+        self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known)
+        self.book = Scoreboard()
+        line.on_sent = self._note_bare
+        self._bell = Bell()
+        outlet.wake = self._bell.ring
+        self._frames = memoryview(bytearray(ROOM))
+        self._queue: deque[Outgoing] = deque()  # cut, and not all of it sent
+        self._blocks = 0
+        self._size = 0  # of datagrams, as blocks are cut now
+        self._due = now
+        self._news_at = now  # when something newer was reported
+        self._probed_at = -PROBE_S
+        self._is_silent = False
+        self._is_idle = False
+        self._echoes: deque[Piece] = deque()  # to be sent again at the end, unasked
+        self._has_echoed = False  # the end of what was read so far
+        self._tail_spent = 0
+        self._tail_at = now
+        self._is_over = False
+
+    # from other threads
+    def block_size(self) -> int:
+        """How large the reader makes blocks; a cap keeps them small, so that it stays smooth."""
+        return BLOCK
+
+    @property
+    def carries(self) -> bool:
+        """Whether datagrams carry the bulk."""
+        return self._line.is_open and not self._outlet.takes_streams
+
+    def end(self) -> None:
+        self._is_over = True
+        self._bell.ring()
+
+    def close(self) -> None:
+        self._bell.close()
+        self._line.socket.close()
+
+    # the thread
+    def run(self) -> None:
+        """Until `end`. Raises Ended."""
+        while not self._is_over:
+            now = self._clock.monotonic()
+            self._hear(now)
+            self._rest(self._act(now))
+        raise Ended
+
+    def _act(self, now: float) -> float:
+        """Do what is due; gives the seconds until something may be."""
+        if not self._line.is_open:
+            return self._ask(now)
+        if self._outlet.takes_streams and not self._is_dead(now):
+            self._outlet.open_to_streams(takes_streams=False)
+        self._fit()
+        if self._is_silent or self.book.in_flight:
+            self._mind_silence(now)
+        if now < self._due:
+            return self._due - now
+        return self._send(now)
+
+    def _ask(self, now: float) -> float:
+        """The line is not open yet: knock."""
+        if now - self._probed_at >= PROBE_S:
+            self._probed_at = now
+            self._line.probe()
+        return PROBE_S
+
+    def _is_dead(self, now: float) -> bool:
+        return self._is_silent and now - self._news_at > DEAD_S
+
+    def _fit(self) -> None:
+        """Cut blocks as long as the line takes them; a line that takes less than it did gets its blocks cut anew."""
+        if self._line.size != self._size:
+            is_less, self._size = self._line.size < self._size, self._line.size
+            if is_less:
+                self._recut()
+
+    def _recut(self) -> None:
+        self._queue.clear()
+        for old in self.book.withdraw():
+            self._queue.append(self._new_block(old.position, old.content, old.handle))
+
+    def _cut(self, filled: Filled) -> None:
+        """Queue what was read as blocks."""
+        self._has_echoed = False
+        content = filled.buffer[HEAD_ROOM : HEAD_ROOM + filled.length]
+        load = Load(filled, -(-filled.length // BLOCK))
+        for at in range(0, filled.length, BLOCK):
+            self._queue.append(self._new_block(filled.position + at, content[at : at + BLOCK], load))
+
+    def _new_block(self, position: int, content: memoryview, load: object) -> Outgoing:
+        block = Outgoing(self._blocks, position, content, payload_of(self._size), load)
+        self._blocks += 1
+        self.book.add(block)
+        return block
+
+    # hearing
+    def _hear(self, now: float) -> None:
+        for view, size, source in self._line.socket.drain(RUNS_A_TURN):
+            for at in range(0, len(view), size):
+                heard = self._line.hear(view[at : at + size], source)
+                if heard is not None and heard[1] is not None:
+                    self._take(heard[1], now)
+
+    def _take(self, feedback: Feedback, now: float) -> None:
+        news = self.book.hear(feedback, now, srtt=self.rate.srtt)
+        for block in news.done:
+            self._release(block)
+        if news.rtt is not None:
+            self._news_at = now
+            self._is_silent = False
+        self.rate.on_report(
+            Report(
+                now=now,
+                rtt=news.rtt,
+                sent_at=news.sent_at,
+                sent=news.sent,
+                delivered=feedback.delivered,
+                counted_at=feedback.counted_us / 1e6,
+                lost=news.lost,
+                in_flight=self.book.in_flight,
+                is_app_limited=self._is_idle,
+            )
+        )
+        self._is_idle = False
+        self._pool.resize(max(LEAST_MEMORY, min(MEMORY, 2 * self.rate.window)))
+
+    def _release(self, block: Outgoing) -> None:
+        load = block.handle
+        assert isinstance(load, Load)  # noqa: S101  # set in _cut
+        load.left -= 1
+        if not load.left:
+            self._pool.put(load.filled.buffer)
+
+    def _mind_silence(self, now: float) -> None:
+        """All that is out counts as lost after a while without news; after a longer one the streams take over."""
+        quiet = now - self._news_at
+        if not self._is_silent and quiet > max(SILENT_RTTS * self.rate.srtt, SILENT_S):
+            self._is_silent = True
+            self.book.call_all_lost()
+        if not self._is_silent:
+            return
+        self.rate.on_silence(now)
+        if now - self._probed_at > max(PROBE_S, self.rate.srtt):
+            self._probed_at = now
+            self._line.probe(tuple(size for size in SIZES if size <= self._size))
+        if quiet > DEAD_S and not self._outlet.takes_streams:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Let the streams carry what is out; datagrams begin anew when the line answers."""
+        self._queue.clear()
+        loads = {id(block.handle): block.handle for block in self.book.withdraw()}
+        self._outlet.put_back(load.filled for load in loads.values() if isinstance(load, Load))
+        self._outlet.open_to_streams(takes_streams=True)
+
+    # sending
+    def _send(self, now: float) -> float:
+        self.rate.cap = self._control.bytes_per_s()
+        size = self._size
+        room = (self.rate.window - self.book.in_flight) // size
+        if room <= 0 or not self.book.has_room:
+            return FULL_S
+        most = min(BATCH * SIZES[1] // size or 1, max(1, int(self.rate.rate * TURN_S / size)), room)
+        pieces = self._choose(most)
+        if not pieces:
+            pieces = self._tail(now, most)
+            self._is_idle = True
+        if not pieces:
+            return TAIL_S if self.book.in_flight else IDLE_S
+        total = self._emit(pieces, now)
+        self._due = max(self._due, now - CATCH_UP_S) + total / max(self.rate.rate, 1.0)
+        return 0.0
+
+    def _choose(self, most: int) -> list[Piece]:
+        """What goes next: lost pieces first, then new ones."""
+        pieces = [(self.book.block(number), segment) for number, segment in self.book.repairs(most)]
+        lost = len(pieces)
+        while len(pieces) < most and (block := self._current()) is not None:
+            end = min(block.segments, block.begun + most - len(pieces))
+            pieces.extend((block, segment) for segment in range(block.begun, end))
+            block.begun = end
+        self.book.repaired += lost * payload_of(self._size)
+        if len(pieces) == lost:
+            self._echoes.extend(pieces * self._copies())  # nothing new: each further loss would cost a round trip
+        return pieces
+
+    def _copies(self) -> int:
+        return 1 + sum(self.rate.loss > share for share in COPY_SHARES)
+
+    def _current(self) -> Outgoing | None:
+        """The block whose pieces have not all been sent, from the outlet if need be."""
+        while self._queue and self._queue[0].begun >= self._queue[0].segments:
+            self._queue.popleft()
+        if not self._queue and not self._outlet.takes_streams and (filled := self._outlet.poll()) is not None:
+            self._cut(filled)
+        if not self._queue or self._queue[0].number >= self.book.limit:
+            return None
+        return self._queue[0]
+
+    def _tail(self, now: float, most: int) -> list[Piece]:
+        """Nothing is left to send: send again unasked what is lost most dearly, the repairs, or all of a short end."""
+        budget = max(int(self.book.sent * TAIL_SHARE), TAIL_LEAST * self._size) - self._tail_spent
+        if not self.book.in_flight or budget < self._size or now < self._tail_at:
+            return []
+        if not self._has_echoed and self.book.in_flight <= budget:
+            self._has_echoed = True
+            last = self.book.last_pieces(self.book.in_flight // self._size)
+            self._echoes.extend((self.book.block(number), segment) for number, segment in last)
+        self._tail_at = now + TAIL_S
+        pieces: list[Piece] = []
+        while self._echoes and len(pieces) < min(most, budget // self._size):
+            block, segment = self._echoes.popleft()
+            if self.book.is_open(block):
+                pieces.append((block, segment))
+        self._tail_spent += len(pieces) * self._size
+        return pieces
+
+    def _emit(self, pieces: list[Piece], now: float) -> int:
+        """Seal the pieces and send them, in as few calls as their sizes allow; gives the bytes."""
+        return sum(self._emit_run(run, now) for run in runs_of(pieces))
+
+    def _emit_run(self, pieces: list[Piece], now: float) -> int:
+        frames, peer, at = self._frames, self._line.peer, 0
+        assert peer is not None  # noqa: S101  # the line is open
+        first = number = self._line.take_numbers(len(pieces))
+        key_of = self._line.out_keys.of
+        for block, segment in pieces:
+            content = block.segment(segment)
+            length, body = len(block.content), at + DATA_HEAD.size
+            end = body + len(content) + TAG
+            DATA_HEAD.pack_into(frames, at, DATA, segment, block.size, block.number, number, block.position, length)
+            head = frames[at:body]
+            key_of(number).encrypt_into(head[NONCE], content, head, frames[body:end])
+            at, number = end, number + 1
+        size = size_of(pieces[0][0].size)
+        for _ in range(TRIES):
+            if self._line.socket.send(frames[:at], size, peer):
+                break
+            self._clock.sleep(TURN_S)  # the interface is behind; what it does not take at last counts as lost
+        self.book.wrote(first, [(block.number, segment) for block, segment in pieces], size, now, total=at)
+        return at
+
+    def _rest(self, seconds: float) -> None:
+        """Wait for the pace, or else for news, for blocks and for time."""
+        if seconds <= 0:
+            return
+        if seconds < FULL_S:
+            self._clock.sleep(seconds)
+            return
+        self._line.socket.wait(seconds, self._bell.fileno())
+        self._bell.clear()
+
+    def _note_bare(self, number: int, size: int) -> None:
+        self.book.skip(number, size, self._clock.monotonic())
+
+
+def runs_of(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """Split where the size changes, and after a piece that is shorter: the system takes runs of equal ones."""
+    run: list[Piece] = []
+    for block, segment in pieces:
+        if run and (run[0][0].size != block.size or run[-1][1] + 1 == run[-1][0].segments):
+            yield run
+            run = []
+        run.append((block, segment))
+    if run:
+        yield run

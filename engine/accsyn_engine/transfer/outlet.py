@@ -1,0 +1,75 @@
+"""Read blocks on their way to a transport: datagrams while they get through, else whichever stream has room."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from accsyn_engine.transfer.belt import Ended
+from accsyn_engine.transfer.reading import Filled
+
+DEPTH = 8  # blocks read and not taken yet
+
+
+class Outlet:
+    """Between the reader and the transports. At first nobody may take anything: see `open_to_streams`."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._blocks: deque[Filled] = deque()
+        self._takes_streams = False
+        self._is_over = False
+        self.wake: Callable[[], None] = lambda: None  # the datagrams' thread
+
+    def put(self, filled: Filled) -> None:
+        """Add a block, waiting for room. Raises Ended."""
+        with self._changed:
+            while len(self._blocks) >= DEPTH and not self._is_over:
+                self._changed.wait()
+            if self._is_over:
+                raise Ended
+            self._blocks.append(filled)
+            self._changed.notify_all()
+        self.wake()
+
+    def put_back(self, blocks: Iterable[Filled]) -> None:
+        """Blocks that a transport could not deliver go to the front, in their order."""
+        with self._changed:
+            self._blocks.extendleft(reversed(list(blocks)))
+            self._changed.notify_all()
+
+    def take(self) -> Filled:
+        """The next block for a stream; waits for one, and while datagrams carry the bulk. Raises Ended."""
+        with self._changed:
+            while not (self._takes_streams and self._blocks) and not self._is_over:
+                self._changed.wait()
+            return self._popped()
+
+    def poll(self) -> Filled | None:
+        """The next block for datagrams, if there is one now. Raises Ended."""
+        with self._changed:
+            return self._popped() if self._blocks or self._is_over else None
+
+    def _popped(self) -> Filled:
+        if self._is_over:
+            raise Ended
+        block = self._blocks.popleft()
+        self._changed.notify_all()
+        return block
+
+    @property
+    def takes_streams(self) -> bool:
+        return self._takes_streams
+
+    def open_to_streams(self, takes_streams: bool) -> None:
+        """Whether the streams carry the bulk now."""
+        with self._changed:
+            self._takes_streams = takes_streams
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        self.wake()

@@ -1,0 +1,53 @@
+"""The sender's buffers: made when first needed, used again, never more than `most` bytes of them."""
+
+from __future__ import annotations
+
+import threading
+
+from accsyn_engine.transfer.belt import Ended
+from accsyn_engine.wire.datagram import BLOCK
+from accsyn_engine.wire.messages import MAX_PAYLOAD
+from accsyn_engine.wire.session import HEAD_ROOM
+
+_SIZES = (BLOCK, MAX_PAYLOAD)
+
+
+class Pool:
+    """Buffers of two sizes, for datagrams and for streams, each with room for a frame's head in front."""
+
+    def __init__(self, most: int) -> None:
+        self._changed = threading.Condition()
+        self._most = most
+        self._free: dict[int, list[memoryview]] = {HEAD_ROOM + size: [] for size in _SIZES}
+        self._out = 0  # bytes handed out
+        self._is_over = False
+
+    def get(self, capacity: int) -> memoryview:
+        """A buffer for `capacity` bytes of content after its head; waits for one. Raises Ended."""
+        size = HEAD_ROOM + next(size for size in _SIZES if capacity <= size)
+        with self._changed:
+            while self._out + size > self._most and self._out and not self._is_over:
+                self._changed.wait()
+            if self._is_over:
+                raise Ended
+            self._out += size
+            free = self._free[size]
+            return free.pop() if free else memoryview(bytearray(size))
+
+    def put(self, buffer: memoryview) -> None:
+        """Give a buffer back."""
+        with self._changed:
+            self._out -= len(buffer)
+            self._free[len(buffer)].append(buffer)
+            self._changed.notify_all()
+
+    def resize(self, most: int) -> None:
+        """Allow this many bytes from now on."""
+        with self._changed:
+            self._most = most
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
