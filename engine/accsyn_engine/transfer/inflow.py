@@ -5,7 +5,7 @@ One thread takes them off the line, another hands whole blocks on, so that a slo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from cryptography.exceptions import InvalidTag
 
@@ -13,9 +13,9 @@ from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Belt, Ended
 from accsyn_engine.transfer.line import Line
-from accsyn_engine.transfer.udp import Address
+from accsyn_engine.transfer.udp import ROOM, Address
 from accsyn_engine.wire.assembly import Assembly, Incoming, check_shape
-from accsyn_engine.wire.datagram import BLOCK, DATA, DATA_HEAD, NONCE, TAG, WINDOW
+from accsyn_engine.wire.datagram import BLOCK, DATA, DATA_HEAD, NONCE, SIZES, TAG, WINDOW
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD, Block
 
@@ -27,7 +27,7 @@ PROBE_S = 0.2
 RUNS_A_TURN = 64
 KEPT = 64  # buffers kept for further blocks
 
-_BARE = DATA_HEAD.size + TAG
+_Cut = tuple[memoryview, memoryview, memoryview]
 
 
 class Inflow:
@@ -44,6 +44,7 @@ class Inflow:
         self._whole: Belt[Incoming] = Belt()
         self._storing = 0
         self._free: list[memoryview] = []
+        self._cuts: dict[int, list[_Cut]] = {}
         self._told_at = self._probed_at = -1.0
         self._told = 0  # datagrams that had come when the last feedback was sent
         self._has_news = False
@@ -96,65 +97,76 @@ class Inflow:
 
     def _take(self, view: memoryview, size: int, source: Address, now: float) -> None:
         """Take a run of datagrams."""
-        book, line, unpack = self._book, self._line, DATA_HEAD.unpack_from
-        blocks = book.open
         self._has_news = True
-        for at in range(0, len(view), size):
-            frame = view[at : at + size]
-            if len(frame) <= _BARE or frame[0] != DATA:
-                self._take_bare(frame, source, now)
+        highest = -1
+        for nonce, head, body in self._cut(view, size):
+            if len(body) <= TAG or head[0] != DATA:
+                self._take_bare(head, body, source, now)
                 continue
-            _, segment, payload, block, number, position, length = unpack(frame)
-            incoming = blocks.get(block)
-            if incoming is None or incoming.key != (payload, position, length) or not _is_missing(incoming, segment):
-                self._take_first(frame, source, now)
+            _, segment, payload, block, number, position, length = DATA_HEAD.unpack(head)
+            incoming = self._book.open.get(block)
+            if incoming is None or incoming.key != (payload, position, length) or not incoming.lacks(segment):
+                self._take_first(nonce, head, body, source, now)
                 continue
             place = incoming.buffer[segment * payload : segment * payload + payload]
             try:
-                line.in_keys.of(number).decrypt_into(frame[NONCE], frame[28:], frame[:28], place)
+                self._line.in_keys.of(number).decrypt_into(nonce, body, head, place)
             except (InvalidTag, ValueError):  # ValueError: of the wrong length
-                line.forged += 1
+                self._line.forged += 1
                 continue
-            line.proved(number, source)
-            book.came(number, len(frame), now)
-            incoming.got[segment] = 1
-            incoming.left -= 1
-            if not incoming.left:
+            highest = max(highest, number)
+            self._book.came(number, len(body) + DATA_HEAD.size, now)
+            if incoming.take(segment):
                 self._finish(incoming)
+        if highest >= 0:
+            self._line.proved(highest, source)
 
-    def _take_bare(self, frame: memoryview, source: Address, now: float) -> None:
-        heard = self._line.hear(frame, source)
+    def _cut(self, view: memoryview, size: int) -> Iterable[_Cut]:
+        """Nonce, head and body of each datagram of a run; kept for the usual sizes, which saves a fifth of the work."""
+        cuts = self._cuts.get(size)
+        if cuts is None:
+            cuts = [_cut_one(self._line.socket.buffer[at : at + size]) for at in range(0, ROOM - size + 1, size)]
+            if size in SIZES:
+                self._cuts[size] = cuts
+        whole, rest = divmod(len(view), size)
+        return cuts[:whole] if not rest else [*cuts[:whole], _cut_one(view[whole * size :])]
+
+    def _take_bare(self, head: memoryview, body: memoryview, source: Address, now: float) -> None:
+        frame = bytes(head) + bytes(body)
+        heard = self._line.hear(memoryview(frame), source)
         if heard is not None:
             self._book.came(heard[0], len(frame), now)
 
-    def _take_first(self, frame: memoryview, source: Address, now: float) -> None:
+    def _take_first(self, nonce: memoryview, head: memoryview, body: memoryview, source: Address, now: float) -> None:
         """A datagram of a block not known yet, or whose piece is there: nothing is kept before it proves itself."""
-        _, segment, payload, block, number, position, length = DATA_HEAD.unpack_from(frame)
-        content = self._scratch[: len(frame) - _BARE]
+        _, segment, payload, block, number, position, length = DATA_HEAD.unpack(head)
+        content = self._scratch[: len(body) - TAG]
         try:
-            self._line.in_keys.of(number).decrypt_into(frame[NONCE], frame[28:], frame[:28], content)
+            self._line.in_keys.of(number).decrypt_into(nonce, body, head, content)
         except InvalidTag:
             self._line.forged += 1
             return
         self._line.proved(number, source)
-        is_new = self._book.came(number, len(frame), now)
+        is_new = self._book.came(number, len(body) + DATA_HEAD.size, now)
         check_shape(segment, payload, length, len(content))
-        if not self._book.is_wanted(block) or not is_new:
-            self._book.duplicates += len(content)
-            return
-        incoming = self._book.open.get(block)
-        if incoming is None:
-            incoming = self._book.begin(block, payload, position, length, self._buffer(length))
-        elif incoming.key != (payload, position, length):
-            raise RemoteProtocolError(detail="two datagrams of one block do not agree about it")
-        if incoming.got[segment]:
+        incoming = self._wanted(block, payload, position, length) if is_new else None
+        if incoming is None or not incoming.lacks(segment):
             self._book.duplicates += len(content)
             return
         incoming.buffer[segment * payload : segment * payload + len(content)] = content
-        incoming.got[segment] = 1
-        incoming.left -= 1
-        if not incoming.left:
+        if incoming.take(segment):
             self._finish(incoming)
+
+    def _wanted(self, block: int, payload: int, position: int, length: int) -> Incoming | None:
+        """The block a true datagram speaks of; None when all of it has come. Raises RemoteProtocolError."""
+        if not self._book.is_wanted(block):
+            return None
+        incoming = self._book.open.get(block)
+        if incoming is None:
+            return self._book.begin(block, payload, position, length, self._buffer(length))
+        if incoming.key != (payload, position, length):
+            raise RemoteProtocolError(detail="two datagrams of one block do not agree about it")
+        return incoming
 
     def _buffer(self, length: int) -> memoryview:
         if length > BLOCK:
@@ -178,5 +190,5 @@ class Inflow:
                 self._free.append(incoming.base)
 
 
-def _is_missing(incoming: Incoming, segment: int) -> bool:
-    return segment < len(incoming.got) and not incoming.got[segment]
+def _cut_one(frame: memoryview) -> _Cut:
+    return frame[NONCE], frame[: DATA_HEAD.size], frame[DATA_HEAD.size :]

@@ -6,25 +6,25 @@ One thread. What decides the pace is `wire.rate`, what decides on losses is `wir
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
+from accsyn_engine.transfer.emitter import Emitter, Piece
 from accsyn_engine.transfer.line import Line
 from accsyn_engine.transfer.outlet import Outlet
 from accsyn_engine.transfer.pool import Pool
 from accsyn_engine.transfer.reading import Filled
-from accsyn_engine.transfer.udp import ROOM
 from accsyn_engine.transfer.work import Control
-from accsyn_engine.wire.datagram import BATCH, BLOCK, DATA, DATA_HEAD, NONCE, SIZES, TAG, Feedback, payload_of, size_of
+from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, Feedback, payload_of
 from accsyn_engine.wire.rate import Known, RateControl, Report
 from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
 from accsyn_engine.wire.session import HEAD_ROOM
 
 TURN_S = 0.001  # a batch is about what the pace allows in this time
-CATCH_UP_S = 0.010  # how much of a delay of ours is made up for at once
+CATCH_UP_S = 0.1  # how much of a delay of ours is made up for ...
+CATCH_UP_RATE = 2.0  # ... and how much faster than the pace that may go
 IDLE_S = 0.25
 FULL_S = 0.005  # a look again while the window or the socket is full
 SILENT_RTTS, SILENT_S = 4, 0.3  # without news for the longer of both, all that is out counts as lost
@@ -34,12 +34,8 @@ TAIL_SHARE, TAIL_LEAST = 0.01, 32  # of what was sent, and datagrams: what may b
 TAIL_S = 0.005
 COPY_SHARES = (0.01, 0.04)  # of loss, above which repairs at the end are sent a third and a fourth time
 RUNS_A_TURN = 16
-TRIES = 3
 MEMORY = 512 << 20  # bytes of blocks on the line and before it, on the longest lines
 LEAST_MEMORY = 16 << 20
-
-
-Piece = tuple[Outgoing, int]  # a block and the number of its segment
 
 
 @dataclass(eq=False)
@@ -77,7 +73,7 @@ class Outflow:
         line.on_sent = self._note_bare
         self._bell = Bell()
         outlet.wake = self._bell.ring
-        self._frames = memoryview(bytearray(ROOM))
+        self._emitter = Emitter(line, self.book, clock)
         self._queue: deque[Outgoing] = deque()  # cut, and not all of it sent
         self._blocks = 0
         self._size = 0  # of datagrams, as blocks are cut now
@@ -120,7 +116,7 @@ class Outflow:
         raise Ended
 
     def _act(self, now: float) -> float:
-        """Do what is due; gives the seconds until something may be."""
+        """Do what is due; gives the moment when something may be again."""
         if not self._line.is_open:
             return self._ask(now)
         if self._outlet.takes_streams and not self._is_dead(now):
@@ -129,7 +125,7 @@ class Outflow:
         if self._is_silent or self.book.in_flight:
             self._mind_silence(now)
         if now < self._due:
-            return self._due - now
+            return self._due
         return self._send(now)
 
     def _ask(self, now: float) -> float:
@@ -137,7 +133,7 @@ class Outflow:
         if now - self._probed_at >= PROBE_S:
             self._probed_at = now
             self._line.probe()
-        return PROBE_S
+        return now + PROBE_S
 
     def _is_dead(self, now: float) -> bool:
         return self._is_silent and now - self._news_at > DEAD_S
@@ -234,17 +230,19 @@ class Outflow:
         size = self._size
         room = (self.rate.window - self.book.in_flight) // size
         if room <= 0 or not self.book.has_room:
-            return FULL_S
+            return now + FULL_S
         most = min(BATCH * SIZES[1] // size or 1, max(1, int(self.rate.rate * TURN_S / size)), room)
         pieces = self._choose(most)
         if not pieces:
             pieces = self._tail(now, most)
             self._is_idle = True
         if not pieces:
-            return TAIL_S if self.book.in_flight else IDLE_S
-        total = self._emit(pieces, now)
-        self._due = max(self._due, now - CATCH_UP_S) + total / max(self.rate.rate, 1.0)
-        return 0.0
+            return now + (TAIL_S if self.book.in_flight else IDLE_S)
+        total = self._emitter.emit(pieces, now)
+        takes = total / max(self.rate.rate, 1.0)
+        self._due = max(self._due, now - CATCH_UP_S) + takes
+        self._due = max(self._due, now + takes / CATCH_UP_RATE)
+        return self._due
 
     def _choose(self, most: int) -> list[Piece]:
         """What goes next: lost pieces first, then new ones."""
@@ -255,7 +253,7 @@ class Outflow:
             pieces.extend((block, segment) for segment in range(block.begun, end))
             block.begun = end
         self.book.repaired += lost * payload_of(self._size)
-        if len(pieces) == lost:
+        if len(pieces) == lost < most:
             self._echoes.extend(pieces * self._copies())  # nothing new: each further loss would cost a round trip
         return pieces
 
@@ -290,52 +288,14 @@ class Outflow:
         self._tail_spent += len(pieces) * self._size
         return pieces
 
-    def _emit(self, pieces: list[Piece], now: float) -> int:
-        """Seal the pieces and send them, in as few calls as their sizes allow; gives the bytes."""
-        return sum(self._emit_run(run, now) for run in runs_of(pieces))
-
-    def _emit_run(self, pieces: list[Piece], now: float) -> int:
-        frames, peer, at = self._frames, self._line.peer, 0
-        assert peer is not None  # noqa: S101  # the line is open
-        first = number = self._line.take_numbers(len(pieces))
-        key_of = self._line.out_keys.of
-        for block, segment in pieces:
-            content = block.segment(segment)
-            length, body = len(block.content), at + DATA_HEAD.size
-            end = body + len(content) + TAG
-            DATA_HEAD.pack_into(frames, at, DATA, segment, block.size, block.number, number, block.position, length)
-            head = frames[at:body]
-            key_of(number).encrypt_into(head[NONCE], content, head, frames[body:end])
-            at, number = end, number + 1
-        size = size_of(pieces[0][0].size)
-        for _ in range(TRIES):
-            if self._line.socket.send(frames[:at], size, peer):
-                break
-            self._clock.sleep(TURN_S)  # the interface is behind; what it does not take at last counts as lost
-        self.book.wrote(first, [(block.number, segment) for block, segment in pieces], size, now, total=at)
-        return at
-
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, until: float) -> None:
         """Wait for the pace, or else for news, for blocks and for time."""
-        if seconds <= 0:
-            return
-        if seconds < FULL_S:
+        seconds = until - self._clock.monotonic()
+        if seconds >= FULL_S:
+            self._line.socket.wait(seconds, self._bell.fileno())
+            self._bell.clear()
+        elif seconds > 0:
             self._clock.sleep(seconds)
-            return
-        self._line.socket.wait(seconds, self._bell.fileno())
-        self._bell.clear()
 
     def _note_bare(self, number: int, size: int) -> None:
         self.book.skip(number, size, self._clock.monotonic())
-
-
-def runs_of(pieces: list[Piece]) -> Iterator[list[Piece]]:
-    """Split where the size changes, and after a piece that is shorter: the system takes runs of equal ones."""
-    run: list[Piece] = []
-    for block, segment in pieces:
-        if run and (run[0][0].size != block.size or run[-1][1] + 1 == run[-1][0].segments):
-            yield run
-            run = []
-        run.append((block, segment))
-    if run:
-        yield run

@@ -16,7 +16,10 @@ class Outlet:
     """Between the reader and the transports. At first nobody may take anything: see `open_to_streams`."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        # Separate, because a dozen streams may wait while datagrams take a thousand blocks a second.
+        self._lock = threading.Lock()
+        self._has_room = threading.Condition(self._lock)
+        self._may_take = threading.Condition(self._lock)
         self._blocks: deque[Filled] = deque()
         self._takes_streams = False
         self._is_over = False
@@ -24,39 +27,41 @@ class Outlet:
 
     def put(self, filled: Filled) -> None:
         """Add a block, waiting for room. Raises Ended."""
-        with self._changed:
+        with self._lock:
             while len(self._blocks) >= DEPTH and not self._is_over:
-                self._changed.wait()
+                self._has_room.wait()
             if self._is_over:
                 raise Ended
             self._blocks.append(filled)
-            self._changed.notify_all()
+            if self._takes_streams:
+                self._may_take.notify()
+                return
         self.wake()
 
     def put_back(self, blocks: Iterable[Filled]) -> None:
         """Blocks that a transport could not deliver go to the front, in their order."""
-        with self._changed:
+        with self._lock:
             self._blocks.extendleft(reversed(list(blocks)))
-            self._changed.notify_all()
+            if self._takes_streams:
+                self._may_take.notify_all()
 
     def take(self) -> Filled:
         """The next block for a stream; waits for one, and while datagrams carry the bulk. Raises Ended."""
-        with self._changed:
+        with self._lock:
             while not (self._takes_streams and self._blocks) and not self._is_over:
-                self._changed.wait()
+                self._may_take.wait()
             return self._popped()
 
     def poll(self) -> Filled | None:
         """The next block for datagrams, if there is one now. Raises Ended."""
-        with self._changed:
+        with self._lock:
             return self._popped() if self._blocks or self._is_over else None
 
     def _popped(self) -> Filled:
         if self._is_over:
             raise Ended
-        block = self._blocks.popleft()
-        self._changed.notify_all()
-        return block
+        self._has_room.notify()
+        return self._blocks.popleft()
 
     @property
     def takes_streams(self) -> bool:
@@ -64,12 +69,13 @@ class Outlet:
 
     def open_to_streams(self, takes_streams: bool) -> None:
         """Whether the streams carry the bulk now."""
-        with self._changed:
+        with self._lock:
             self._takes_streams = takes_streams
-            self._changed.notify_all()
+            self._may_take.notify_all()
 
     def end(self) -> None:
-        with self._changed:
+        with self._lock:
             self._is_over = True
-            self._changed.notify_all()
+            self._may_take.notify_all()
+            self._has_room.notify_all()
         self.wake()

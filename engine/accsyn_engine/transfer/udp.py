@@ -48,7 +48,7 @@ class DatagramSocket:
         self._socket.setblocking(False)
         self._batches = offload and sys.platform == "linux" and hasattr(self._socket, "sendmsg")
         self._joins = self._batches and self._has_gro()
-        self._buffer = memoryview(bytearray(ROOM))
+        self.buffer = memoryview(bytearray(ROOM))
         self._never_fragment(family)
         self._ask_for_room()
         try:
@@ -107,16 +107,16 @@ class DatagramSocket:
         """
         try:
             if self._joins:
-                count, control, _, source = self._socket.recvmsg_into([self._buffer], socket.CMSG_SPACE(4))
+                count, control, _, source = self._socket.recvmsg_into([self.buffer], socket.CMSG_SPACE(4))
                 size = struct.unpack_from("=i", control[0][2])[0] if control else count
             else:
-                count, source = self._socket.recvfrom_into(self._buffer)
+                count, source = self._socket.recvfrom_into(self.buffer)
                 size = count
         except BlockingIOError:
             return None
         except ConnectionError:
             return None  # an answer to something we sent: nobody is there
-        return self._buffer[:count], size or 1, (source[0], source[1])
+        return self.buffer[:count], size or 1, (source[0], source[1])
 
     def drain(self, most: int) -> Iterator[tuple[memoryview, int, Address]]:
         """Take up to `most` runs that are there."""

@@ -33,6 +33,16 @@ class Incoming:
         self.left = -(-length // size)
         self.got = bytearray(self.left)
 
+    def lacks(self, segment: int) -> bool:
+        """Whether there is such a segment, and it has not come."""
+        return segment < len(self.got) and not self.got[segment]
+
+    def take(self, segment: int) -> bool:
+        """Note that a segment lies in its place; true when that was the last."""
+        self.got[segment] = 1
+        self.left -= 1
+        return not self.left
+
 
 class Assembly:
     """Blocks and numbers of one direction. Times are the receiver's own, in seconds."""

@@ -134,10 +134,10 @@ class Scoreboard:
     def is_open(self, block: Outgoing) -> bool:
         return self._blocks.get(block.number) is block
 
-    def wrote(self, first: int, pieces: list[tuple[int, int]], size: int, now: float, *, total: int) -> None:
-        """A run of datagrams went out: `size` bytes each, `total` in all."""
+    def wrote(self, first: int, pieces: list[int], size: int, now: float, *, total: int) -> None:
+        """A run of datagrams went out, `size` bytes each, `total` in all; pieces as block << 8 | segment."""
         at = first & _MASK
-        owners = array("q", [block << 8 | segment for block, segment in pieces])
+        owners = array("q", pieces)
         room = RING - at
         self._owners[at : at + len(owners)] = owners[:room]
         if len(owners) > room:
