@@ -21,6 +21,7 @@ from accsyn_engine.agent.errors import RefusedError, UnreachableError, Untrusted
 from accsyn_engine.agent.events import Event, Events
 from accsyn_engine.agent.folder import DataFolder
 from accsyn_engine.agent.hookruns import HookRuns
+from accsyn_engine.agent.lines import Lines
 from accsyn_engine.agent.log import Log, list_text
 from accsyn_engine.agent.options import AgentOptions
 from accsyn_engine.agent.patience import Patience
@@ -170,6 +171,7 @@ class Agent:
             addresses=addresses,
             engine=self._engine,
             gate=Gate(host=listening_host(addresses), ports=self._options.ports, clock=self._clock),
+            lines=Lines(self._folder.path / "lines.json"),
             roots=Roots(self._options, self._machine),
             clock=self._clock,
             log=self._log,

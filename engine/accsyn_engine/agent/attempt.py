@@ -41,10 +41,19 @@ class Wanted:
     job: str
     role: str  # sender | receiver
     streams: int
+    is_fresh: bool  # nothing of this job lies at the receiver
+    other: str  # the other agent
 
     @classmethod
     def of(cls, data: Data) -> Wanted:
-        return cls(transfer=data["transfer"], job=data["job"], role=data["role"], streams=int(data["streams"]))
+        return cls(
+            transfer=data["transfer"],
+            job=data["job"],
+            role=data["role"],
+            streams=int(data["streams"]),
+            is_fresh=bool(data.get("fresh")),
+            other=str(data.get("other") or ""),
+        )
 
 
 class Attempt:
@@ -135,14 +144,16 @@ class Attempt:
     def _moved(self, connection: Connection, tasks: Tasks) -> Outcome:
         job, clock = self._wanted.job, self._tools.clock
         if self._wanted.role == "sender":
-            return send(connection, tasks.sources(), self._control, job=job, clock=clock)
+            line = self._tools.lines.to(self._wanted.other)
+            return send(connection, tasks.sources(), self._control, job=job, clock=clock, line=line)
 
         def destination(task: int) -> Item:
             item = tasks.destination(task)
             self._into = self._into or item
             return item
 
-        return receive(connection, destination, self._control, job=job, clock=clock)
+        fresh = self._wanted.is_fresh
+        return receive(connection, destination, self._control, job=job, clock=clock, fresh=fresh)
 
     def _awaited(self, identity: Identity) -> Connection:
         """Open the port, say so, wait for the other side."""

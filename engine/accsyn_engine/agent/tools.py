@@ -10,6 +10,7 @@ from typing import Any
 
 from accsyn_engine.agent.engine import Engine
 from accsyn_engine.agent.errors import UnreachableError, UntrustedError, WrongKeyError
+from accsyn_engine.agent.lines import Lines
 from accsyn_engine.agent.log import Log
 from accsyn_engine.agent.patience import Patience
 from accsyn_engine.agent.roots import Roots
@@ -29,6 +30,7 @@ class Tools:
     addresses: tuple[str, ...]
     engine: Engine
     gate: Gate
+    lines: Lines
     roots: Roots
     clock: Clock
     log: Log

@@ -52,6 +52,7 @@ class Channel:
     def __init__(self, sock: ssl.SSLSocket, *, listener: bool) -> None:
         self.socket = sock
         self.session = Session(listener=listener)
+        self.number = 0  # of a bulk connection
         self.datagrams = 0  # the listener's port, at the side that connects
         self._ready: deque[messages.Event] = deque()
 

@@ -42,6 +42,7 @@ class _Way:
             try:
                 if not connection.is_short:
                     ask_for_bbr(channel.socket)
+                channel.number = number
                 channel.send(messages.Join(messages.VERSION, self.ticket.transfer, number))
                 channel.socket.settimeout(None)
             except BaseException:

@@ -243,6 +243,7 @@ class Gate:
         self._forget_if_complete(awaited)
 
     def _join(self, channel: Channel, awaited: _Awaited, number: int) -> None:
+        channel.number = number
         with self._lock:
             if number in awaited.numbers or number > awaited.streams or awaited.error is not None:
                 raise PeerRefused(detail="this channel is connected already, or more than agreed")

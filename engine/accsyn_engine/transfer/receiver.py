@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,8 @@ class Receiver:
         )
         self._inflow = self._new_inflow()
         self._opens_rest_at = 0.0
+        self._taken: dict[int, int] = {}  # blocks, by bulk connection
+        self._told_taken: tuple[tuple[int, int], ...] = ()
         self._acked = messages.Ack(0, 0, 0, 0)
         self._acked_at = 0.0
         self._receipt: dict[str, Any] | None = None
@@ -160,12 +163,17 @@ class Receiver:
         return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:
-        """Read one bulk channel; its blocks go to disk from the buffer they were decrypted into."""
+        """Read one bulk connection; its blocks go to disk from the buffer they were decrypted into.
+
+        When it dies the sender says what becomes of that: it has others, or it ends the session.
+        """
         aside = memoryview(bytearray(MAX_PAYLOAD))
-        while True:
-            for event in channel.receive():
-                assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
-                self._stow(event, aside)
+        with contextlib.suppress(PeerLost):
+            while True:
+                for event in channel.receive():
+                    assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
+                    self._stow(event, aside)
+                    self._taken[channel.number] = self._taken.get(channel.number, 0) + 1
 
     def _stow(self, block: messages.Block, aside: memoryview) -> None:
         position, payload = block.position, block.payload
@@ -214,6 +222,9 @@ class Receiver:
             return
         self._acked, self._acked_at = ack, now
         self._link.post(ack)
+        if (taken := tuple(self._taken.items())) != self._told_taken:
+            self._told_taken = taken
+            self._link.post(messages.Taken(taken))
         self._report()
 
     def _report(self) -> None:

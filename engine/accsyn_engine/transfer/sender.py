@@ -12,7 +12,7 @@ from typing import Any
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.channel import Channel, Ticket
 from accsyn_engine.transfer.connection import Connection
-from accsyn_engine.transfer.errors import lost_on_os_error
+from accsyn_engine.transfer.errors import PeerLost
 from accsyn_engine.transfer.limiter import Limiter
 from accsyn_engine.transfer.line import Line
 from accsyn_engine.transfer.link import Link
@@ -23,7 +23,8 @@ from accsyn_engine.transfer.pool import Pool
 from accsyn_engine.transfer.reading import Blocks, Reading
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.shipment import Shipment
-from accsyn_engine.transfer.work import Control, Item, Outcome
+from accsyn_engine.transfer.streams import Streams
+from accsyn_engine.transfer.work import Control, Item, KnownLine, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import BLOCK
 from accsyn_engine.wire.errors import RemoteProtocolError
@@ -31,6 +32,8 @@ from accsyn_engine.wire.rate import Known
 
 STREAM_MEMORY = 10 << 20  # bytes of blocks between the reader and the streams
 USUAL_RTT_S = 0.05  # where the system does not tell
+OVERDUE_S, OVERDUE_RTTS = 0.5, 3  # after the longer of both, what a stream has not brought goes by datagrams
+UNKNOWN = KnownLine()
 HOLD_S, HOLD_RTTS = 0.25, 4  # how long the streams wait for datagrams, the longer of both
 
 
@@ -41,15 +44,15 @@ def send(
     *,
     job: str,
     clock: Clock,
-    known: Known | None = None,
+    line: KnownLine = UNKNOWN,
 ) -> Outcome:
     """Send the items, in order, to the other side; blocks until both have signed the receipt.
 
     A file that cannot be sent is a failure of the outcome; what ends the transfer is raised: TransferStopped, PeerLost,
-    DiskFull (of the other side), ProtocolBroken. The connection is closed in any case. `known` is what an earlier
-    transfer measured on this line.
+    DiskFull (of the other side), ProtocolBroken. The connection is closed in any case. `line` is what an earlier
+    transfer measured.
     """
-    return Sender(connection, items, control, job=job, clock=clock, known=known).run()
+    return Sender(connection, items, control, job=job, clock=clock, line=line).run()
 
 
 class Sender:
@@ -63,7 +66,7 @@ class Sender:
         *,
         job: str,
         clock: Clock,
-        known: Known | None,
+        line: KnownLine,
     ) -> None:
         self._connection = connection
         self._items = items
@@ -76,8 +79,10 @@ class Sender:
         self._limiter = Limiter(control, clock)
         self._pool = Pool(STREAM_MEMORY)
         self._outlet = Outlet()
+        self._streams = Streams()
         self._rtt = connection.rtt or USUAL_RTT_S
-        self._outflow = None if connection.is_short else self._new_outflow(known)
+        self._outflow = None if connection.is_short else self._new_outflow(line.known)
+        self._known_line = line
         self._held_until = 0.0
         self._is_holding = False
         self._statement: Statement | None = None
@@ -97,6 +102,7 @@ class Sender:
             self._listing.close()
             if self._outflow is not None:
                 self._outflow.close()
+                self._remember(self._outflow)
         shipment = self._shipment
         return Outcome(
             self._control.progress(),
@@ -104,6 +110,10 @@ class Sender:
             self._receipt,
             tuple(sorted(shipment.tasks - shipment.failed_tasks)),
         )
+
+    def _remember(self, outflow: Outflow) -> None:
+        if outflow.rate.known is not None:
+            self._known_line.learn(outflow.rate.known)
 
     def _new_outflow(self, known: Known | None) -> Outflow | None:
         lane = self._connection.lane
@@ -116,6 +126,16 @@ class Sender:
         match event:
             case messages.Accept():
                 self._begin(event)
+            case messages.Receipt():
+                self._take_receipt(event)
+            case messages.Taken():
+                for number, blocks in event.counts:
+                    self._streams.confirm(number, blocks)
+            case _:
+                self._hear_of_entries(event)
+
+    def _hear_of_entries(self, event: messages.Event) -> None:
+        match event:
             case messages.Wants():
                 self._shipment.answer(event)
             case messages.Ack():
@@ -125,8 +145,6 @@ class Sender:
                 self._shipment.fail(self._shipment.find(event.index), event.code, event.message)
             case messages.Repair():
                 self._shipment.repair(event.index)
-            case messages.Receipt():
-                self._take_receipt(event)
 
     def _begin(self, accept: messages.Accept) -> None:
         if accept.job != self._job:
@@ -136,7 +154,7 @@ class Sender:
         reading = Reading(self._shipment, self._link, blocks)
         self._link.start("walk", lambda: self._listing.run(self._items))
         self._link.start("read", reading.run)
-        self._connection.on_join(lambda channel: self._link.start("bulk", lambda: self._pump(channel)))
+        self._connection.on_join(self._add_stream)
         if self._outflow is None:
             self._outlet.open_to_streams(takes_streams=True)
             return
@@ -147,22 +165,44 @@ class Sender:
     def _block_size(self) -> int:
         return self._limiter.block_size() if self._outlet.takes_streams else BLOCK
 
+    def _add_stream(self, channel: Channel) -> None:
+        self._streams.add(channel)
+        self._link.start("bulk", lambda: self._pump(channel))
+
     def _pump(self, channel: Channel) -> None:
         """Write blocks to one bulk connection; whoever has room takes the next."""
         while True:
             filled = self._outlet.take()
             self._limiter.take(filled.length)
             frame = channel.session.frame_block(filled.buffer, filled.position, filled.length)
-            with lost_on_os_error():
+            end = filled.position + filled.length
+            self._streams.wrote(channel, filled.position, end, self._clock.monotonic())
+            try:
                 channel.socket.sendall(frame)
-            self._pool.put(filled.buffer)
+            except OSError as error:
+                self._lose(channel, error)
+                return
+            finally:
+                self._pool.put(filled.buffer)
+
+    def _lose(self, channel: Channel, error: OSError) -> None:
+        """A bulk connection died: what may be lost goes another way, if there is one."""
+        self._shipment.resend(self._streams.lose(channel))
+        if not self._streams.alive and not self._carries_datagrams():
+            raise PeerLost(detail=error.strerror or "the connection broke") from error
+
+    def _carries_datagrams(self) -> bool:
+        return self._outflow is not None and self._outflow.carries
 
     def _tick(self, now: float) -> None:
         if self._is_holding and now > self._held_until:
             self._is_holding = False
-            if self._outflow is not None and not self._outflow.carries:
+            if not self._carries_datagrams():
                 self._outlet.open_to_streams(takes_streams=True)
                 self._connection.open_rest()
+        elif self._carries_datagrams():
+            # What a bad line holds back in a stream, datagrams bring at once.
+            self._shipment.resend(self._streams.overdue(now - max(OVERDUE_S, OVERDUE_RTTS * self._rtt)))
         self._finish_if_settled()
 
     def _finish_if_settled(self) -> None:

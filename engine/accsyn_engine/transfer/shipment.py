@@ -42,6 +42,15 @@ class Parcel:
         return self.entry.kind is Kind.FILE and self.entry.size > 0 and self.outcome is Outcome.OPEN
 
 
+@dataclass(frozen=True)
+class Gap:
+    """A piece of the stream within one entry that was read before, and is read again because it was lost."""
+
+    parcel: Parcel
+    start: int
+    end: int
+
+
 class Shipment:
     """The entries that are not settled yet, shared by walker, reader and session."""
 
@@ -50,7 +59,7 @@ class Shipment:
         self._parcels: deque[Parcel] = deque()
         self._first = 0  # index of the first parcel kept
         self._read = 0  # index of the next parcel to read
-        self._again: deque[Parcel] = deque()
+        self._again: deque[Parcel | Gap] = deque()
         self._pages: deque[tuple[int, int]] = deque()  # first index and count of pages without an answer
         self._next_page = 0
         self.is_fresh = False  # nothing of this job lies at the receiver: read before the answers come
@@ -89,12 +98,12 @@ class Shipment:
             self._changed.notify_all()
 
     # the reader
-    def poll_next(self) -> Parcel | None:
+    def poll_next(self) -> Parcel | Gap | None:
         """The next file to read, if there is one now."""
         with self._changed:
             return self._take_next()
 
-    def wait_next(self) -> Parcel:
+    def wait_next(self) -> Parcel | Gap:
         """The next file to read; waits for the walk, the answers and repairs. Raises Ended."""
         with self._changed:
             while not self._is_over:
@@ -103,7 +112,7 @@ class Shipment:
                 self._changed.wait()
             raise Ended
 
-    def _take_next(self) -> Parcel | None:
+    def _take_next(self) -> Parcel | Gap | None:
         if self._again:
             return self._again.popleft()
         while self._read < self.entries:
@@ -190,6 +199,15 @@ class Shipment:
             parcel.digest = b""
             parcel.wanted = ((parcel.start, parcel.end),)
             self._again.append(parcel)
+            self._changed.notify_all()
+
+    def resend(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Read these pieces of the stream again, as far as they are not settled: the connection they went over died."""
+        with self._changed:
+            for start, end in ranges:
+                for parcel in self._parcels:
+                    if parcel.start < end and start < parcel.end and parcel.outcome is Outcome.OPEN:
+                        self._again.append(Gap(parcel, max(start, parcel.start), min(end, parcel.end)))
             self._changed.notify_all()
 
     def settle(self, until: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from accsyn_engine.transfer.errors import TransferError, TransferStopped
+from accsyn_engine.wire.rate import Known
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class Failure:
     path: str
     code: str
     message: str
+
+
+@dataclass(frozen=True)
+class KnownLine:
+    """What an earlier transfer measured on the line, and who wants to hear what this one does."""
+
+    known: Known | None = None
+    learn: Callable[[Known], None] = lambda _: None
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from accsyn_engine.wire.messages import (
     Receipt,
     Repair,
     Stop,
+    Taken,
     Wants,
     Welcome,
 )
@@ -43,6 +44,7 @@ MAX_ENTRIES = 1024  # of one page
 MAX_POSITION = 1 << 62  # bytes of one stream; leaves room for sums in 64 bits
 _ENTRY = struct.Struct(">BIQqH")
 _RANGE = struct.Struct(">QQ")
+_TAKEN = struct.Struct(">HQ")
 
 
 def _refuse(detail: str) -> RemoteProtocolError:
@@ -177,6 +179,11 @@ def _read_finish(reader: Reader) -> Finish:
     return Finish(root, reader.position(), reader.position(), reader.position(), reader.data())
 
 
+def _read_taken(reader: Reader) -> Taken:
+    counts = tuple(reader.unpack(_TAKEN) for _ in range(reader.counted(_TAKEN.size)))
+    return Taken(tuple((channel, blocks) for channel, blocks in counts))
+
+
 def _write_finish(e: Finish) -> bytes:
     return e.root + _u(e.files, 8) + _u(e.size, 8) + _u(e.failed, 8) + _data(e.signature)
 
@@ -197,6 +204,7 @@ _WRITE: dict[type[Event], Callable[..., bytes]] = {
     Finish: _write_finish,
     Receipt: lambda e: _data(e.signature),
     Bye: lambda _: b"",
+    Taken: lambda e: _u(len(e.counts), 4) + b"".join(_TAKEN.pack(*count) for count in e.counts),
     Ping: lambda _: b"",
     Stop: lambda e: _text(e.code) + _text(e.message),
     Block: lambda e: _u(e.position, 8) + bytes(e.payload),
@@ -218,6 +226,7 @@ _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Finish: _read_finish,
     Receipt: lambda r: Receipt(r.data()),
     Bye: lambda _: Bye(),
+    Taken: _read_taken,
     Ping: lambda _: Ping(),
     Stop: lambda r: Stop(r.text(), r.text()),
 }

@@ -1,6 +1,6 @@
 """The events of the protocol as values; their numbers are never changed and never used twice.
 
-16 to 31 are kept for what comes later about datagrams. An unknown number ends the session.
+17 to 31 are kept for what comes later. An unknown number ends the session.
 """
 
 from __future__ import annotations
@@ -144,6 +144,13 @@ class Bye:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """How many blocks have come whole over each bulk connection: (its number, blocks)."""
+
+    counts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class Ping:
     """Still here."""
 
@@ -166,7 +173,7 @@ class Block:
 
 Event = Union[
     Welcome, Hello, Join, Offer, Accept, Manifest, ManifestEnd, Wants, Digests, Failed, Ack, Repair, Finish, Receipt,
-    Bye, Ping, Stop, Block,
+    Bye, Taken, Ping, Stop, Block,
 ]  # fmt: skip
 
 NUMBERS: dict[type[Event], int] = {
@@ -185,8 +192,9 @@ NUMBERS: dict[type[Event], int] = {
     Finish: 13,
     Receipt: 14,
     Bye: 15,
+    Taken: 16,
     Ping: 32,
     Stop: 33,
     Block: 34,
 }
-RESERVED_FOR_DATAGRAMS = range(16, 32)
+RESERVED = range(17, 32)

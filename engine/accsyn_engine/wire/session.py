@@ -37,6 +37,7 @@ from accsyn_engine.wire.messages import (
     Receipt,
     Repair,
     Stop,
+    Taken,
     Wants,
     Welcome,
 )
@@ -66,7 +67,7 @@ class State(enum.Enum):
 
 _SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Failed, Ping), State.LISTING)
 _SAME_WHILE_SENDING = dict.fromkeys((Digests, Failed, Ping), State.LISTED)
-_ANSWERS = (Wants, Ack, Failed, Repair, Ping)
+_ANSWERS = (Wants, Ack, Taken, Failed, Repair, Ping)
 
 # The whole protocol: what a side may say in each state, and its state after it.
 NEXT: dict[State, dict[type[Event], State]] = {

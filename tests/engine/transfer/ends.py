@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from accsyn_engine.transfer.work import Control, Item, Outcome
 
 TRANSFER = "ab" * 12
 JOB = "cd" * 12
-PORTS = (45300, 45399)
+WORKER = int("0" + os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"))
+PORTS = (45300 + 100 * WORKER, 45399 + 100 * WORKER)  # of this test process alone
 LOCAL = ("127.0.0.1",)
 CLOCK = SystemClock()
 

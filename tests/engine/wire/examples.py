@@ -21,6 +21,7 @@ from accsyn_engine.wire.messages import (
     Receipt,
     Repair,
     Stop,
+    Taken,
     Wants,
     Welcome,
 )
@@ -44,6 +45,7 @@ EXAMPLES: dict[type[Event], Event] = {
         Finish(bytes(32), 1, 5, 0, b"signature"),
         Receipt(b"signature"),
         Bye(),
+        Taken(((1, 7), (2, 9))),
         Ping(),
         Stop("user", "Stopped."),
         Block(3, memoryview(b"payload")),

@@ -9,7 +9,7 @@ from accsyn_engine.wire.errors import LocalProtocolError, RemoteProtocolError
 from accsyn_engine.wire.messages import (
     MAX_PAYLOAD,
     NUMBERS,
-    RESERVED_FOR_DATAGRAMS,
+    RESERVED,
     Accept,
     Ack,
     Block,
@@ -189,4 +189,4 @@ def test_a_length_beyond_its_bound_is_refused_before_the_body_comes(number: int)
 
 def test_numbers_are_used_once_and_those_for_datagrams_are_free() -> None:
     assert len(set(NUMBERS.values())) == len(NUMBERS)
-    assert not set(NUMBERS.values()) & set(RESERVED_FOR_DATAGRAMS)
+    assert not set(NUMBERS.values()) & set(RESERVED)

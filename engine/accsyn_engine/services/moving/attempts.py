@@ -84,6 +84,8 @@ def accept(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]
         "streams": row.streams,
         "peer_certificate": certificate,
         "peer_addresses": [address for address in addresses if address],
+        "fresh": row.attempt == 1,
+        "other": machine.id,
     }
     listener = row.receiver_id if row.listener == "receiver" else row.sender_id
     events.emit(work, listener, "transfer.listen", told)

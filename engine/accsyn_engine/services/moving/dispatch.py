@@ -306,7 +306,14 @@ def _start(work: Work, row: Row[Any], pair: Pair) -> None:
         started=row.started or work.now,
     )
     role = "sender" if listener == "receiver" else "receiver"
-    offer = {"transfer": attempt, "job": row.id, "role": role, "streams": STREAMS}
+    offer = {
+        "transfer": attempt,
+        "job": row.id,
+        "role": role,
+        "streams": STREAMS,
+        "fresh": row.attempts == 0,  # nothing of this job can lie at the receiver
+        "other": (pair.receiver if listener == "receiver" else pair.sender).id,
+    }
     events.emit(work, connector.id, "transfer.offer", offer)
 
 
