@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-GROWTH = 1.5  # times what it moves now, a flow is kept room for; so it can rise
+GROWTH = 2.0  # times what it moves now, a flow is kept room for; so it can rise
 IDLE_SHARE = 1 / 8  # of its fair share, a flow is kept at least; so it can begin
 QUEUE_FACTOR, JOB_FACTOR = 4.0, 2.0  # the weight at the highest priority; at the lowest one by this
 MIDDLE = 500  # the priority that weighs 1

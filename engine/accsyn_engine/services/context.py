@@ -23,11 +23,11 @@ from accsyn_engine.store.database import Database
 
 DISPATCH = "dispatch"
 OUTBOX = "outbox"
-LIMITS = "limits"
+PACE = "pace"
 
 
 class Bell:
-    """Wakes threads and event loops of this process; a topic is a client's id, "dispatch", "outbox", "limits" or "answer:<id>".
+    """Wakes threads and event loops of this process; a topic is a client's id, a word above, or "answer:<id>".
 
     A wait takes the count seen before the database was read, so a ring between the two is never slept through.
     """

@@ -13,8 +13,7 @@ from sqlalchemy import insert, select
 
 from accsyn_engine.jobs.schedule import LIMITS, TIMEZONE, check
 from accsyn_engine.services import audit
-from accsyn_engine.services.context import LIMITS as CHANGED
-from accsyn_engine.services.context import Caller, Work
+from accsyn_engine.services.context import PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotFoundError
 from accsyn_engine.services.moving.transfers import set_job
 from accsyn_engine.services.permissions import reads, writes
@@ -85,7 +84,7 @@ def put(
     else:
         for platform, text in values.items():
             _store(work, scope_name, entity, f"{key}@{platform}" if platform else key, text)
-    work.ring(CHANGED)
+    work.ring(PACE)
     audit.record(work, caller, "setting.put", scope_name, entity, name=key, value=value if is_hook(key) else None)
     return True
 
@@ -124,7 +123,7 @@ def delete(work: Work, caller: Caller, *, scope: str = "workspace", id: str | No
         set_job(work, row, settings={other: value for other, value in row.settings.items() if other != key})
     for stored in (key, *(f"{key}@{os}" for os in OSES)):
         work.connection.execute(_where(scope_name, entity, stored))
-    work.ring(CHANGED)
+    work.ring(PACE)
     audit.record(work, caller, "setting.delete", scope_name, entity, name=key)
     return True
 

@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, Row, Select, select
 
 from accsyn_engine.jobs.bandwidth import Flow, divide, weight
 from accsyn_engine.jobs.schedule import LIMITS, SCHEDULE, SPEED, TIMEZONE, Cap, cap_of, local_time, zone_of
-from accsyn_engine.services.context import LIMITS as CHANGED
-from accsyn_engine.services.context import Caller, Work
+from accsyn_engine.services.context import PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError
 from accsyn_engine.services.permissions import reads
 from accsyn_engine.services.work import jobs
@@ -78,7 +77,7 @@ class Limits:
 
 def limit_of(work: Work, transfer_id: str) -> int | None:
     """Give the bytes a second a running transfer may move: None for no cap, 0 for standing still."""
-    seen = work.context.bell.count(CHANGED)
+    seen = work.context.bell.count(PACE)
     return work.context.pace.of(transfer_id, work.now, seen, lambda: _divided(work))
 
 

@@ -11,7 +11,7 @@ from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
 from accsyn_engine.query.fields import Date, Number, Text
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
-from accsyn_engine.services.context import DISPATCH, LIMITS, Caller, Find, Work
+from accsyn_engine.services.context import DISPATCH, PACE, Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.moving import lines, transfers
 from accsyn_engine.services.people import letters
@@ -271,7 +271,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     values = _changes(work, row, data)
     if values:
         transfers.set_job(work, row, modified=work.now, modifier=caller.code, **values)
-        work.ring(LIMITS)
+        work.ring(PACE)
     audit.record(work, caller, "job.update", "job", row.id, status=data.get("status"), fields=sorted(values))
     return shown(caller, require(work, caller, row.id))
 
