@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import cells, line, loopback, plot
+from tests.benchmarks import cells, faults, line, loopback, neighbours, plot
 from tests.benchmarks.options import Options
 
 NOTE = (
@@ -46,6 +46,8 @@ def benches() -> list[Bench]:
     found += [Bench("cells", cell.name, partial(cells.measure, cell)) for cell in cells.CELLS]
     for row in loopback.AGAINS:
         found.append(Bench("again", row.name, partial(loopback.measure_again, row), on_line=row.line is not None))
+    found += [Bench("neighbours", row.name, partial(neighbours.measure, row)) for row in neighbours.NEIGHBOURS]
+    found += [Bench("faults", fault.name, partial(faults.measure, fault)) for fault in faults.FAULTS]
     return found
 
 

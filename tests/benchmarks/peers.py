@@ -278,8 +278,7 @@ def aria2c(volume: Path, at: Place, source: Path, destination: Path, seconds: fl
 def raw_tcp(wan: Wan, _source: Path, _destination: Path, seconds: float) -> Passage | None:
     """Sixteen connections from memory to memory, without any encryption: what TCP can do here at best."""
     duration = int(min(max(IPERF_S, IPERF_RTTS * wan.line.rtt_ms / 1000), seconds))
-    with background(["iperf3", "-s", "-B", B, "-p", str(IPERF_PORT)], partial(wan.inside, "b")):
-        _wait_for_iperf(partial(wan.inside, "b"))
+    with iperf_server(wan):
         command = ["iperf3", "-c", B, "-p", str(IPERF_PORT), "-P", "16", "-t", str(duration), "-J"]
         with wan.inside("a"):
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=duration + 60)
@@ -289,6 +288,15 @@ def raw_tcp(wan: Wan, _source: Path, _destination: Path, seconds: float) -> Pass
     except (ValueError, KeyError):
         print(f"raw TCP is left out: {done.stdout.strip()[-300:]}", file=sys.stderr)
         return None
+
+
+@contextmanager
+def iperf_server(wan: Wan) -> Iterator[None]:
+    """An iperf3 at site b that takes one test after the other."""
+    at = partial(wan.inside, "b")
+    with background(["iperf3", "-s", "-B", B, "-p", str(IPERF_PORT)], at):
+        _wait_for_iperf(at)
+        yield
 
 
 def _wait_for_iperf(at: Place) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from accsyn_engine.demo.processes import Child, Children
-from tests.benchmarks.line import A, B, Wan
+from tests.benchmarks.line import A, B, Counters, Wan
 from tests.benchmarks.loads import allocated
 from tests.benchmarks.usage import Meter
 from tests.benchmarks.watch import NS, FirstPacket, LogStamps, carried
@@ -24,6 +24,8 @@ ENGINE_PORT, TRANSFER_PORT = 8443, 45190
 OTHERS = (22, 5201)  # of ssh and iperf3, which may run beside
 LOOK_S, JOB_LOOK_S = 0.05, 5.0  # at the log; at the job, whose answer costs the engine work
 UNPRIVILEGED = ("setpriv", "--bounding-set=-net_admin,-net_raw,-sys_nice,-sys_resource")
+UDP_OVERHEAD = 72  # bytes of a full packet that are not content: 4.8 %, as in the line's limit
+TCP_OVERHEAD = 54  # IP, TCP with time stamps, and a packet's part of the TLS record
 MEASURED = ("goodput", "retransmitted", "rtt", "transport", "limited_by")  # of a job, where it tells them
 
 
@@ -47,12 +49,21 @@ class Moved:
     bytes: int  # that arrived
     is_whole: bool = True  # false: it was not waited for any longer
     usage: dict[str, dict[str, Any]] = field(default_factory=dict)
-    path: dict[str, float] = field(default_factory=dict)
+    path: Counters | None = None  # what the emulator counted meanwhile
+    kinds: dict[str, int] = field(default_factory=dict)  # packets that reached the receiver, as its kernel counts
     told: dict[str, Any] = field(default_factory=dict)
 
     @property
     def mbit_per_s(self) -> float:
         return self.bytes * 8 / self.seconds / 1e6
+
+    @property
+    def sent_twice(self) -> int:
+        """Bytes of content that arrived beyond what was needed, by the emulator's count of what it delivered."""
+        if self.path is None:
+            return 0
+        overhead = UDP_OVERHEAD if self.kinds.get("udp", 0) * 2 > self.kinds.get("tcp", 0) else TCP_OVERHEAD
+        return self.path.bytes - self.path.packets * overhead - self.bytes
 
     def __str__(self) -> str:
         return f"{self.mbit_per_s:.0f} Mbit/s in {self.seconds:.1f} s" + ("" if self.is_whole else ", stopped")
@@ -66,7 +77,9 @@ class Moved:
             "mbit_per_s": round(self.mbit_per_s, 1),
             "is_whole": self.is_whole,
             "usage": self.usage,
-            "path": self.path,
+            "redundant_share": round(self.sent_twice / max(self.bytes, 1), 4),
+            "packets_received": self.kinds,
+            "path": self.path.row if self.path else {},
             **self.told,
         }
 
@@ -109,7 +122,6 @@ class Sites:
             world.session().create("user", {"code": VENDOR})
         with self.wan.inside("b"):
             self.vendor = world.agent(VENDOR, "--advertise", B)
-        self._log = LogStamps(self.vendor.log)
 
     def __exit__(self, *stop: object) -> None:
         self._stack.__exit__(None, None, None)
@@ -141,34 +153,70 @@ class Sites:
         with self.wan.inside("a"):
             self.world.session().update("job", ident, {"status": "aborted"})
 
+    @contextmanager
+    def running(self, source: Path, size: int) -> Iterator[Running]:
+        """A job that sends a folder of `size` bytes while the context lasts."""
+        with FirstPacket(self.wan, (self._port, *OTHERS)) as first:
+            running = Running(self, source, size, first)
+            try:
+                yield running
+            finally:
+                running.stop()
+
     def move(self, source: Path, size: int, *, seconds: float) -> Moved:
         """Send a folder; after `seconds` it is aborted, and what had arrived counts. Raises TransferFailedError."""
-        clock = self.world.clock
-        self._log.look()
-        before = self.wan.counters()
-        meter = Meter(self.pids())
-        with FirstPacket(self.wan, (self._port, *OTHERS)) as first:
-            begun = clock.monotonic()
-            job = self.submit(source)
-            ended_ns = self._carried(job, seconds)
-            taken = clock.monotonic() - begun
-        assert first.at_ns is not None, "no packet passed between the agents"
-        usage, path = meter.read(taken), self.wan.counters().since(before).row
-        arrived = size if ended_ns else allocated(self.landing(source))
-        row = self._ended(job["id"], is_whole=bool(ended_ns))
+        with self.running(source, size) as running:
+            return running.wait(seconds)
+
+
+class Running:
+    """One job under way."""
+
+    def __init__(self, sites: Sites, source: Path, size: int, first: FirstPacket) -> None:
+        self._sites, self._clock = sites, sites.world.clock
+        self._size, self._first = size, first
+        self.landing = sites.landing(source)
+        self._log = LogStamps(sites.vendor.log)
+        self._before = sites.wan.counters()
+        self._meter, self._seen = Meter(sites.pids()), seen_by(sites.vendor.process.pid)
+        self._begun = self._clock.monotonic()
+        self._job = sites.submit(source)
+        self._is_over = False
+
+    def arrived(self) -> int:
+        """Bytes that lie at the vendor now; of a job of few files, since it looks at each."""
+        return allocated(self.landing)
+
+    def wait(self, seconds: float) -> Moved:
+        """Wait for the end; after `seconds` the job is aborted, and what had arrived counts. Raises TransferFailedError."""
+        ended_ns = self._carried(seconds)
+        taken = self._clock.monotonic() - self._begun
+        now_ns = ended_ns or self._clock.now_ms() * NS // 1000
+        assert self._first.at_ns is not None, "no packet passed between the agents"
+        usage, path = self._meter.read(taken), self._sites.wan.counters().since(self._before)
+        kinds = {kind: count - self._seen[kind] for kind, count in seen_by(self._sites.vendor.process.pid).items()}
+        arrived = self._size if ended_ns else self.arrived()
+        row = self._ended(is_whole=bool(ended_ns))
         return Moved(
-            seconds=((ended_ns or clock.now_ms() * NS // 1000) - first.at_ns) / NS,
-            job_s=clock.monotonic() - begun,
+            seconds=(now_ns - self._first.at_ns) / NS,
+            job_s=self._clock.monotonic() - self._begun,
             bytes=arrived,
             is_whole=bool(ended_ns),
             usage=usage,
             path=path,
+            kinds=kinds,
             told={name: row[name] for name in MEASURED if name in row},
         )
 
-    def _carried(self, job: dict[str, Any], seconds: float) -> int:
+    def stop(self) -> None:
+        """Abort the job if it has not ended."""
+        if not self._is_over:
+            self._is_over = True
+            self._sites.abort(self._job["id"])
+
+    def _carried(self, seconds: float) -> int:
         """Wait for the receiver's word that all is there; gives its time, ns since 1970, or 0 after `seconds`."""
-        clock, words = self.world.clock, carried(job)
+        clock, words = self._clock, carried(self._job)
         begun = looked = clock.monotonic()
         while (now := clock.monotonic()) < begun + seconds:
             text, at_ns = self._log.look()
@@ -176,17 +224,28 @@ class Sites:
                 return at_ns
             if now > looked + JOB_LOOK_S:
                 looked = now
-                self._insist(job["id"])
+                self._insist()
             clock.sleep(LOOK_S)
         return 0
 
-    def _insist(self, ident: str) -> None:
-        row = self.job(ident)
+    def _insist(self) -> None:
+        row = self._sites.job(self._job["id"])
         if row["status"] in FINISHED - {"done"}:
+            self._is_over = True
             raise TransferFailedError(f"{row['status']}: {row.get('error') or row.get('status_reason')}")
 
-    def _ended(self, ident: str, *, is_whole: bool) -> dict[str, Any]:
+    def _ended(self, *, is_whole: bool) -> dict[str, Any]:
         if not is_whole:
-            self.abort(ident)
-        with self.wan.inside("a"):
-            return self.world.finished(ident, status="done" if is_whole else "aborted")
+            self.stop()
+        self._is_over = True
+        with self._sites.wan.inside("a"):
+            return self._sites.world.finished(self._job["id"], status="done" if is_whole else "aborted")
+
+
+def seen_by(pid: int) -> dict[str, int]:
+    """TCP segments and UDP datagrams that reached the network of a process."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/snmp").read_text().splitlines()]
+    tables = {
+        names[0]: dict(zip(names, values, strict=True)) for names, values in zip(rows[::2], rows[1::2], strict=True)
+    }
+    return {"tcp": int(tables["Tcp:"]["InSegs"]), "udp": int(tables["Udp:"]["InDatagrams"])}
