@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from accsyn_engine.demo.processes import Child, Children
+from accsyn_plugins.errors import AccsynError
 from tests.benchmarks.line import A, B, Counters, Wan
 from tests.benchmarks.loads import allocated
 from tests.benchmarks.usage import Meter
 from tests.benchmarks.watch import NS, FirstPacket, LogStamps, carried
-from accsyn_plugins.errors import AccsynError
 from tests.system.world import FINISHED, VENDOR, World
 
 ENGINE_PORT, TRANSFER_PORT = 8443, 45190
