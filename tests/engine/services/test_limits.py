@@ -20,7 +20,7 @@ MB = 1_000_000
 
 
 def put(world: World, scope: str, id: str | None, value: Any, name: str = "transfer_speedlimit") -> None:
-    settings.put(world.context, world.admin, scope=scope, id=named, name=name, value=value)
+    settings.put(world.context, world.admin, scope=scope, id=id, name=name, value=value)
 
 
 def meet_all(world: World, connector: Agent, listener: Agent) -> list[str]:
