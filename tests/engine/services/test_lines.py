@@ -9,6 +9,7 @@ import pytest
 from accsyn_engine.services.context import Find
 from accsyn_engine.services.moving import agents, lines, probing
 from accsyn_engine.services.work import jobs
+from tests.engine.cli.engines import check
 from tests.engine.services.world import Agent, World, numbers
 
 SENT = {
@@ -50,6 +51,7 @@ def test_a_job_shows_what_both_ends_know(moving: Moving) -> None:
     report(alpha, transfer, SENT)  # the first one only began the attempt
     world.clock.pass_s(1)
     report(workstation, transfer, {**SENT, "limited_by": None}, moved=990, speed=90_000_000)
+    check("job-show", {"job": world.job(job), "tasks": world.tasks(job)})
     shown = world.job(job)["line"]
     assert shown.pop("measured") is not None
     assert shown == SENT | {"goodput": 90_000_000, "retransmitted_share": 0.01}

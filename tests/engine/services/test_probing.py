@@ -11,6 +11,7 @@ import pytest
 from accsyn_engine.clock import SystemClock
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotFoundError, PathNotMeasuredError
 from accsyn_engine.services.moving import agents, clients, dispatch, probing
+from tests.engine.cli.engines import check
 from tests.engine.services.test_lines import SENT
 from tests.engine.services.world import CERTIFICATE, Agent, World, numbers
 
@@ -71,6 +72,8 @@ def test_both_agents_hear_of_the_probe_and_the_caller_what_they_found(world: Wor
     assert done(alpha, transfer, SENT) == {"state": "running"}
     assert done(workstation, transfer, SENT | {"goodput": None}) == {"state": "ended"}
     found = answer.result(timeout=10)
+    check("path", {"path": found})
+    check("path", {"paths": probing.find(world.context, world.admin)})
     assert found.pop("measured") is not None
     assert found == SENT | {
         "source": "alpha",
