@@ -1,7 +1,7 @@
 # Two commands for everybody: `make demo` and `make test`. The rest is for those who work on the code.
 #   make demo    the tutorial's story on this machine (installs the runtime set only)
 #   make test    style, types, layers, tests; FULL=1 turns a skip that is not on tests/skips.txt into a failure
-#   make bench   the figures of the README, as JSON
+#   make bench   the figures of the README, as JSON and a plot in build/bench; BENCH_ARGS=--list names them
 #   make fix     formats and mends what can be mended by machine
 PYTHON ?= python3
 PYTHON39 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python3.9) $(shell command -v python3.9 2>/dev/null))
@@ -41,7 +41,7 @@ endif
 pytest: .venv/complete
 	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
-bench: .venv/complete
+bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
 
 fix: .venv/complete
@@ -71,6 +71,11 @@ clean:
 .venv/complete: .venv/runtime
 	@echo "Installing what the tests need into .venv ..."
 	@$(BIN)/python $(PIP) install --constraint constraints.txt --group test --editable . --editable './engine[postgresql]'
+	@touch $@
+
+.venv/bench: .venv/complete
+	@echo "Installing what the benchmarks need into .venv ..."
+	@$(BIN)/python $(PIP) install --constraint constraints.txt --group bench
 	@touch $@
 
 .venv39/complete: Makefile constraints.txt pyproject.toml

@@ -1,9 +1,9 @@
-"""`make bench`: the README's figures, as one JSON object on standard output.
+"""`make bench`: every figure of the data plane, as one JSON object on standard output, and a plot of it.
 
-    python -m tests.benchmarks [--runs 3] [--scale 1.0] [--dir DIR] [--only NAME]
+    python -m tests.benchmarks [--only WORDS] [--scale 1.0] [--runs 3] [--no-peers] [--out DIR] [--list]
 
-Loopback throughput of a real job of the engine beside `rsync -e ssh` and `cp`, in the same run, on the same files, each
-measured several times in turn; the median counts. `--scale 0.1` is a quick look, not a figure.
+Real jobs of the engine, beside the programs that everybody has, in the same run, on the same files. Lines are emulated,
+which needs root, a C compiler and iproute2; without them the rest is measured. `--scale 0.1` is a quick look, not a figure.
 """
 
 from __future__ import annotations
@@ -12,93 +12,110 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import statistics
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import peers
-from tests.benchmarks.engine import EngineCourse
-from tests.system.world import write_file
+from tests.benchmarks import cells, faults, line, loopback, neighbours, plot
+from tests.benchmarks.options import Options
 
-GB, KB = 1_000_000_000, 1_000
+NOTE = (
+    "A transfer over a line: from the first packet between the agents (stamped by the kernel) to the receiver's word that "
+    "everything is verified and signed (the time its log was written); on loopback: from the submission to done. The "
+    "engine encrypts, hashes every file at both ends and fsyncs it; the peers leave the last two out unless they say so."
+)
 
 
 @dataclass(frozen=True)
-class Load:
-    """A tree of files that is moved."""
+class Bench:
+    """Something that is measured by name."""
 
+    section: str
     name: str
-    files: int
-    size: int
-
-    def make(self, folder: Path, scale: float) -> int:
-        """Write it; gives its bytes. A big load is a bigger file, a small load is fewer files."""
-        files, size = (1, int(self.size * scale)) if self.files == 1 else (max(int(self.files * scale), 10), self.size)
-        for number in range(files):
-            write_file(folder / f"{number // 1000:03d}" / f"file {number:05d}.dat", size, seed=number)
-        return files * size
+    measure: Callable[[Options], dict[str, Any]]
+    on_line: bool = True
 
 
-LOADS = (Load("one file of 2 GB", 1, 2 * GB), Load("10,000 files of 20 KB", 10_000, 20 * KB))
-Course = Callable[[Path, Path], float]  # moves a folder to a new folder; gives seconds
+def benches() -> list[Bench]:
+    found = [Bench("loopback", row.name, partial(loopback.measure, row), on_line=False) for row in loopback.LOOPBACKS]
+    found += [Bench("cells", cell.name, partial(cells.measure, cell)) for cell in cells.CELLS]
+    for row in loopback.AGAINS:
+        found.append(Bench("again", row.name, partial(loopback.measure_again, row), on_line=row.line is not None))
+    found += [Bench("neighbours", row.name, partial(neighbours.measure, row)) for row in neighbours.NEIGHBOURS]
+    found += [Bench("faults", fault.name, partial(faults.measure, fault)) for fault in faults.FAULTS]
+    return found
 
 
-def measure(load: Load, courses: dict[str, Course], volume: Path, out: Path, options: Any) -> dict[str, Any]:
-    source = volume / load.name
-    size = load.make(source, options.scale)
-    times: dict[str, list[float]] = {name: [] for name in courses}
-    for _ in range(options.runs):
-        for name, course in courses.items():
-            destination = out / name / load.name
-            shutil.rmtree(destination, ignore_errors=True)
-            os.sync()  # so that nobody pays for what another has left to be written
-            print(f"{load.name}: {name} ...", file=sys.stderr)
-            times[name].append(course(source, destination))
-            check(source, destination)
-            shutil.rmtree(destination)
-    shutil.rmtree(source)
-    return {"name": load.name, "bytes": size, "results": [summary(name, runs, size) for name, runs in times.items()]}
+def chosen(words: list[str]) -> list[Bench]:
+    """Those whose section and name have one of the given words; those that cannot be measured here are left out."""
+    wanted = [
+        bench for bench in benches() if not words or any(word in f"{bench.section}: {bench.name}" for word in words)
+    ]
+    reason = line.why_not()
+    if reason and any(bench.on_line for bench in wanted):
+        print(f"What needs an emulated line is left out: {reason}.", file=sys.stderr)
+        return [bench for bench in wanted if not bench.on_line]
+    return wanted
 
 
-def check(source: Path, destination: Path) -> None:
-    for path in source.rglob("*"):
-        if path.is_file() and path.stat().st_size != (destination / path.relative_to(source)).stat().st_size:
-            sys.exit(f"{destination / path.relative_to(source)} did not arrive whole")
-
-
-def summary(name: str, seconds: list[float], size: int) -> dict[str, Any]:
-    middle = statistics.median(seconds)
+def machine() -> dict[str, Any]:
+    algorithms = line.ALLOWED.read_text().strip() if line.ALLOWED.exists() else ""
     return {
-        "name": name,
-        "seconds": [round(value, 3) for value in seconds],
-        "median_s": round(middle, 3),
-        "mb_per_s": round(size / 1e6 / middle, 1),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "tcp_allowed_congestion_control": algorithms,
     }
 
 
-def main() -> None:
+def run(wanted: list[Bench], options: Options, out: Path) -> dict[str, Any]:
+    """Measure; what has been measured is written after each, so that an interruption loses only the one under way."""
+    report: dict[str, Any] = {"machine": machine(), "runs": options.runs, "scale": options.scale, "note": NOTE}
+    for bench in wanted:
+        print(f"{bench.section}: {bench.name}", file=sys.stderr)
+        try:
+            row = bench.measure(options)
+        except Exception as error:  # one that fails must not cost the others
+            print(f"{bench.name} failed: {error!r}", file=sys.stderr)
+            row = {"name": bench.name, "failed": repr(error)}
+        report.setdefault(bench.section, []).append(row)
+        (out / "bench.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    return report
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", action="append", default=[], metavar="WORDS", help="part of a name; may be repeated")
     parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--dir", type=Path, help="a folder on the disk to be measured; else the temporary folder")
-    parser.add_argument("--only", help="words of the load's name")
-    options = parser.parse_args()
-    loads = [load for load in LOADS if not options.only or options.only in load.name]
-    with ExitStack() as stack:
-        top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="accsyn-bench-", dir=options.dir)))
-        engine = stack.enter_context(EngineCourse(top / "w"))
-        courses: dict[str, Course] = {"engine": engine.move, "cp": peers.cp, "cp, then sync": peers.cp_synced}
-        courses.update(stack.enter_context(peers.rsync_over_ssh(top / "ssh")))
-        found = [measure(load, courses, engine.volume, engine.vendor_volume, options) for load in loads]
-    machine = {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
-    note = "engine: submitted to done, TLS 1.3, every file hashed at both ends and fsynced; cp and rsync leave that to the kernel"
-    print(json.dumps({"machine": machine, "runs": options.runs, "scale": options.scale, "note": note, "loads": found}))
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--patience", type=float, default=600.0, metavar="SECONDS", help="for one transfer of ours")
+    parser.add_argument("--peer-patience", type=float, default=30.0, metavar="SECONDS", help="for one peer on a line")
+    parser.add_argument("--dir", type=Path, help="where the files lie; else in memory")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="for bench.json and bench.png")
+    parser.add_argument("--list", action="store_true", help="only the names")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    wanted = chosen(given.only)
+    if given.list:
+        print("\n".join(f"{bench.section}: {bench.name}" for bench in wanted))
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that lines and processes go as with Ctrl-C
+    given.out.mkdir(parents=True, exist_ok=True)
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=given.dir or (memory if memory.exists() else None)) as top:
+        options = Options(Path(top), given.runs, given.scale, not given.no_peers, given.patience, given.peer_patience)
+        report = run(wanted, options, given.out)
+    plot.draw(report, given.out / "bench.png")
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import TransferError, TransferStopped
 from accsyn_engine.transfer.gate import Expectation
 from accsyn_engine.transfer.identity import Identity, make_identity
+from accsyn_engine.transfer.probing import Probe, receive_probe, send_probe
 from accsyn_engine.transfer.receiver import receive
 from accsyn_engine.transfer.sender import send
 from accsyn_engine.transfer.work import Control, Item, Outcome
@@ -43,6 +44,7 @@ class Wanted:
     streams: int
     is_fresh: bool  # nothing of this job lies at the receiver
     other: str  # the other agent
+    probe: Probe | None  # the line is to be measured, and nothing moved
 
     @classmethod
     def of(cls, data: Data) -> Wanted:
@@ -53,6 +55,7 @@ class Wanted:
             streams=int(data["streams"]),
             is_fresh=bool(data.get("fresh")),
             other=str(data.get("other") or ""),
+            probe=Probe(float(probe["seconds"]), int(probe["bytes"])) if (probe := data.get("probe")) else None,
         )
 
 
@@ -143,6 +146,8 @@ class Attempt:
 
     def _moved(self, connection: Connection, tasks: Tasks) -> Outcome:
         job, clock = self._wanted.job, self._tools.clock
+        if (probe := self._wanted.probe) is not None:
+            return self._probed(connection, probe)
         if self._wanted.role == "sender":
             line = self._tools.lines.to(self._wanted.other)
             return send(connection, tasks.sources(), self._control, job=job, clock=clock, line=line)
@@ -154,6 +159,14 @@ class Attempt:
 
         fresh = self._wanted.is_fresh
         return receive(connection, destination, self._control, job=job, clock=clock, fresh=fresh)
+
+    def _probed(self, connection: Connection, probe: Probe) -> Outcome:
+        """Measure the line instead of moving files."""
+        job, clock = self._wanted.job, self._tools.clock
+        if self._wanted.role == "sender":
+            line = self._tools.lines.to(self._wanted.other)
+            return send_probe(connection, probe, self._control, job=job, clock=clock, line=line)
+        return receive_probe(connection, self._control, job=job, clock=clock)
 
     def _awaited(self, identity: Identity) -> Connection:
         """Open the port, say so, wait for the other side."""

@@ -15,7 +15,9 @@ from accsyn_engine.transfer.work import Control
 INTERVAL_S = 0.5
 SMALL_INTERVAL_S = 0.25
 SMALL = 64 * 1024 * 1024  # bytes: over before half a second tells people anything
-SPEED_OVER_S = 3.0
+SPEED_OVER_S = 3.0  # what people are shown: steady
+RATE_OVER_S = 1.0  # by what the engine divides a cap: fresh
+FIRST_S = 0.05  # the first answer may hold a limit, so it goes before the first byte; a far engine is not waited for
 DEADLINE_S = 5.0  # shorter than the lease
 _OVER = frozenset({404, 409, 410})  # the engine no longer knows this transfer, or not with this agent
 
@@ -23,13 +25,14 @@ _OVER = frozenset({404, 409, 410})  # the engine no longer knows this transfer, 
 class Speed:
     """Bytes per second over the last seconds, out of byte counts at points in time."""
 
-    def __init__(self) -> None:
+    def __init__(self, over_s: float) -> None:
+        self._over_s = over_s
         self._points: deque[tuple[float, int]] = deque()
 
     def at(self, now: float, moved: int) -> int:
         """Take a new count; give the speed up to now."""
         self._points.append((now, moved))
-        while len(self._points) > 2 and now - self._points[1][0] >= SPEED_OVER_S:
+        while len(self._points) > 2 and now - self._points[1][0] >= self._over_s:
             self._points.popleft()
         then, before = self._points[0]
         return int((moved - before) / (now - then)) if now > then else 0
@@ -44,20 +47,22 @@ class Beat:
         self._control = control
         self._engine = engine
         self._clock = clock
-        self._speed = Speed()
+        self._speed, self._rate = Speed(SPEED_OVER_S), Speed(RATE_OVER_S)
         self._over = threading.Event()
+        self._answered = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
     def __enter__(self) -> None:
-        # The first answer before the first byte: it may hold a limit.
-        self._report()
         self._thread.start()
+        self._answered.wait(FIRST_S)
 
     def __exit__(self, *_: object) -> None:
         # Not joined: a report that hangs must not hold up the end of the transfer.
         self._over.set()
 
     def _run(self) -> None:
+        self._report()
+        self._answered.set()
         while not self._over.wait(self._interval_s()):
             self._report()
 
@@ -66,8 +71,9 @@ class Beat:
 
     def _report(self) -> None:
         progress = self._control.progress()
-        speed = self._speed.at(self._clock.monotonic(), progress.moved)
-        body = {**self._who, **outcome.numbers(progress), "speed": speed}
+        now = self._clock.monotonic()
+        speed, rate = self._speed.at(now, progress.moved), self._rate.at(now, progress.moved)
+        body = {**self._who, **outcome.numbers(progress, speed), "speed": speed, "rate": rate}
         try:
             self._obey(self._engine.post(self._path, body, deadline_s=DEADLINE_S))
         except (UnreachableError, UntrustedError, WrongKeyError):
@@ -80,4 +86,4 @@ class Beat:
         if answer.get("state") == "stopped":
             self._control.stop(outcome.BY_ENGINE, str(answer.get("reason") or "The engine stopped the transfer."))
         limit = answer.get("limit")
-        self._control.limit(int(limit) if limit else None)
+        self._control.limit(None if limit is None else int(limit))  # 0 holds it still

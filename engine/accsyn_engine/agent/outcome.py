@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from accsyn_engine.transfer.work import Failure, Outcome, Progress
@@ -49,9 +50,10 @@ def ended_by(error: AccsynError, progress: Progress) -> dict[str, Any]:
     }
 
 
-def numbers(progress: Progress) -> dict[str, int]:
-    """What every report says of how far it is."""
-    return {
+def numbers(progress: Progress, speed: int | None = None) -> dict[str, Any]:
+    """What every report says of how far it is, and of the line once that is known; `speed` in bytes a second."""
+    line = {} if progress.line is None else {"line": asdict(replace(progress.line, goodput=speed))}
+    return line | {
         "size": progress.size,
         "acked": progress.acked,
         "moved": progress.moved,

@@ -20,7 +20,7 @@ from accsyn_engine.services import audit
 from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Caller, Context
 from accsyn_engine.services.errors import NotAllowedNowError
-from accsyn_engine.services.moving import clients, files
+from accsyn_engine.services.moving import clients, files, limits, probing
 from accsyn_engine.services.people import accounts, users
 from accsyn_engine.services.records import catalog, workspaces
 from accsyn_engine.services.scripts import hooks, publish
@@ -175,6 +175,16 @@ def _workspace() -> Rows:
     yield "PUT", "setting", Row("setting.put", calls.put_setting, Shape.DONE)
     yield "DELETE", "setting", Row("setting.delete", calls.delete_setting, Shape.DONE)
     yield "GET", "log/find", Row("log.find", _find_log)
+    yield "GET", "limit/find", Row("limit.find", _find_limits, Shape.VALUE)
+    yield "GET", "path/find", Row("path.find", calls.plain(probing.find, "target"), Shape.VALUE)
+    measure = calls.plain(probing.measure, "target", "source", "seconds")
+    yield "PUT", "path/measure", Row("path.measure", measure, Shape.VALUE, waits=True)
+
+
+def _find_limits(call: Call) -> Any:
+    word = call.data.get("entitytype")
+    scope = calls.SCOPES.get(str(word).lower(), str(word).lower()) if word else None
+    return limits.find(call.context, call.caller, scope=scope, id=call.envelope.id)
 
 
 def _find_log(call: Call) -> Any:

@@ -8,6 +8,7 @@ import click
 
 from accsyn_engine.cli.connection import Engine, connected
 from accsyn_engine.cli.output import json_option, print_answer, print_rows
+from accsyn_engine.cli.speeds import line_text
 
 COLUMNS = ("id", "name", "user_hr", "status", "progress", "size", "source_hr", "destination_hr")
 
@@ -49,6 +50,7 @@ def _portrait(known: dict[str, Any], tasks: list[dict[str, Any]]) -> str:
     lines = [f"{known['name']} ({known['id']}): {known['status']}, {known.get('progress', 0)} %"]
     lines += [f"  {known.get('source_hr')} -> {known.get('destination_hr')}, {known.get('size')} bytes"]
     lines += [f"  {known[field]}" for field in ("status_reason", "error") if known.get(field)]
+    lines += [f"  {line_text(known['line'])}"] if known.get("line") and line_text(known["line"]) else []
     for task in tasks:
         source, destination = task.get("source") or {}, task.get("destination") or {}
         lines.append(f"  {task['uri']}: {task['status']}  {source.get('path')} -> {destination.get('path')}")

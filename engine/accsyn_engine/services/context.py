@@ -18,14 +18,16 @@ from sqlalchemy import Connection
 from accsyn_engine.clock import Clock
 from accsyn_engine.config import EngineConfig
 from accsyn_engine.ids import Ids
+from accsyn_engine.services.moving.pace import Pace
 from accsyn_engine.store.database import Database
 
 DISPATCH = "dispatch"
 OUTBOX = "outbox"
+PACE = "pace"
 
 
 class Bell:
-    """Wakes threads and event loops of this process; a topic is a client's id, "dispatch", "outbox" or "answer:<id>".
+    """Wakes threads and event loops of this process; a topic is a client's id, a word above, or "answer:<id>".
 
     A wait takes the count seen before the database was read, so a ring between the two is never slept through.
     """
@@ -94,6 +96,7 @@ class Context:
     bell: Bell
     config: EngineConfig
     keys: KeyDigest
+    pace: Pace = field(default_factory=Pace)
 
     @contextmanager
     def reading(self) -> Iterator[Work]:

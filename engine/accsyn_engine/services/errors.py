@@ -95,6 +95,14 @@ class AgentRefusedError(AccsynError):
     sentence = "{message}"
 
 
+class PathNotMeasuredError(AccsynError):
+    """The line between two agents could not be measured."""
+
+    code = "path-not-measured"
+    status = 409
+    sentence = "The line from {source} to {target} could not be measured: {why}"
+
+
 class StaleAgentError(AccsynError):
     """An agent speaks for a client or transfer it has no part in."""
 

@@ -68,6 +68,9 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "setting.get": EVERYBODY,
     "setting.put": EVERYBODY,  # of one's own jobs; everything else is the admin's
     "setting.delete": EVERYBODY,
+    "limit.find": ELEVATED,
+    "path.find": ELEVATED,
+    "path.measure": ELEVATED,
     "file.ls": EVERYBODY,
     "file.getsize": EVERYBODY,
     "file.exists": EVERYBODY,

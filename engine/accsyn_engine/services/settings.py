@@ -11,15 +11,16 @@ from typing import Any
 from sqlalchemy import delete as erase
 from sqlalchemy import insert, select
 
+from accsyn_engine.jobs.schedule import LIMITS, TIMEZONE, check
 from accsyn_engine.services import audit
-from accsyn_engine.services.context import Caller, Work
+from accsyn_engine.services.context import PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotFoundError
 from accsyn_engine.services.moving.transfers import set_job
 from accsyn_engine.services.permissions import reads, writes
-from accsyn_engine.services.records.rows import bare, require_share, require_user
+from accsyn_engine.services.records.rows import bare, by_id, require_share, require_user
 from accsyn_engine.services.scripts.hooking import HOOKS, OSES, hook_name
-from accsyn_engine.services.work import jobs
-from accsyn_engine.store.schema import setting
+from accsyn_engine.services.work import jobs, queues
+from accsyn_engine.store.schema import client, setting
 
 WORKSPACE = ""  # the entity id of the workspace's own settings
 SCOPES = frozenset({"workspace", "organization", "user", "share", "volume", "folder", "home", "queue", "client", "job"})
@@ -76,12 +77,14 @@ def put(
     key = normal(name)
     _check_hook(name.strip().lower(), key)
     values = _by_os(value, os)
+    _check_limit(key, values)
     if scope_name == "job":
         row = jobs.require(work, caller, entity)
         set_job(work, row, settings=dict(row.settings) | {key: values[""]})
     else:
         for platform, text in values.items():
             _store(work, scope_name, entity, f"{key}@{platform}" if platform else key, text)
+    work.ring(PACE)
     audit.record(work, caller, "setting.put", scope_name, entity, name=key, value=value if is_hook(key) else None)
     return True
 
@@ -120,6 +123,7 @@ def delete(work: Work, caller: Caller, *, scope: str = "workspace", id: str | No
         set_job(work, row, settings={other: value for other, value in row.settings.items() if other != key})
     for stored in (key, *(f"{key}@{os}" for os in OSES)):
         work.connection.execute(_where(scope_name, entity, stored))
+    work.ring(PACE)
     audit.record(work, caller, "setting.delete", scope_name, entity, name=key)
     return True
 
@@ -136,7 +140,23 @@ def _entity(work: Work, caller: Caller, scope: str, id: str | None) -> tuple[str
         return "share", require_share(work, id).id
     if word == "user":
         return "user", require_user(work, id).id
-    return word, jobs.require(work, caller, id).id if word == "job" else bare(id)
+    if word == "queue":
+        return "queue", queues.require(work, id).id
+    return word, jobs.require(work, caller, id).id if word == "job" else _client(work, id)
+
+
+def _client(work: Work, id: str) -> str:
+    row = by_id(work, client, bare(id))
+    if row is None:
+        raise NotFoundError(kind="client", name=id)
+    return str(row.id)
+
+
+def _check_limit(key: str, values: dict[str, str]) -> None:
+    if key in {*LIMITS, TIMEZONE}:
+        if set(values) != {""}:
+            raise BadValueError(what=f'The setting "{key}" is the same on every platform; leave out "os".')
+        check({key: values[""]})
 
 
 def _check_write(caller: Caller, scope: str, name: str) -> None:

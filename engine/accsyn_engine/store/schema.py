@@ -254,7 +254,8 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     "transfer",
     metadata,
     _id(),
-    Column("job_id", ID, ForeignKey("job.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("job_id", ID, ForeignKey("job.id", ondelete="CASCADE"), index=True),  # null: a probe of the line
+    Column("probe", JSON),  # a probe's {"seconds", "bytes"}
     Column("attempt", Integer, nullable=False),
     Column("state", String(16), nullable=False),  # offered | accepted | listening | running | ended
     Column("sender_id", ID, ForeignKey("client.id"), nullable=False),
@@ -269,6 +270,9 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     Column("streams", Integer, nullable=False),
     Column("acked_before", BigInteger, nullable=False),  # the job's bytes_done and bytes_moved when this attempt began
     Column("moved_before", BigInteger, nullable=False),
+    Column("rate", BigInteger),  # bytes a second that arrive now; null before the first report
+    Column("sender_line", JSON),  # what each end last told of the line, see services.moving.lines
+    Column("receiver_line", JSON),
     Column("failures", JSON),  # what the sender reported at its end, kept until the receiver's
     Column("lease_until", BigInteger),  # null once ended
     Column("outcome", String(16)),  # done | failed | lost | stopped
@@ -279,6 +283,18 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     Index("ix_transfer_lease", "lease_until"),
     Index("ix_transfer_sender", "sender_id", "state"),
     Index("ix_transfer_receiver", "receiver_id", "state"),
+)
+
+line = Table(  # what the last transfer or probe from one agent to another found out about the way between them
+    "line",
+    metadata,
+    Column("sender_id", ID, ForeignKey("client.id", ondelete="CASCADE"), primary_key=True),
+    Column("receiver_id", ID, ForeignKey("client.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("transport", String(8), nullable=False),  # udp | tcp
+    Column("rtt_us", BigInteger),  # the shortest round trip, microseconds
+    Column("capacity", BigInteger),  # bytes per second
+    Column("loss_ppm", BigInteger),  # lost datagrams of a million sent
+    Column("measured", BigInteger, nullable=False),
 )
 
 client_event = Table(  # what an agent is told, numbered per agent without gaps
@@ -349,6 +365,7 @@ setting = Table(
     Column("entity_id", ID, primary_key=True),
     Column("name", String(128), primary_key=True),
     Column("value", Text, nullable=False),
+    Index("ix_setting_name", "name"),
 )
 
 audit = Table(

@@ -236,9 +236,9 @@ class Gate:
             connection.on_close = lambda: self._forget(awaited)
             early, awaited.channels = awaited.channels, {}
             awaited.settled.set()
+        self._forget_if_complete(awaited)
         for channel in early.values():
             connection.join(channel)
-        self._forget_if_complete(awaited)
 
     def _join(self, channel: Channel, awaited: _Awaited, number: int) -> None:
         channel.number = number
@@ -250,9 +250,9 @@ class Gate:
             if connection is None:
                 awaited.channels[number] = channel
         ask_for_bbr(channel.socket)
+        self._forget_if_complete(awaited)
         if connection is not None:
             connection.join(channel)
-        self._forget_if_complete(awaited)
 
     def _forget_if_complete(self, awaited: _Awaited) -> None:
         if awaited.connection is not None and len(awaited.numbers) >= awaited.streams:

@@ -14,7 +14,7 @@ from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Belt, Ended
 from accsyn_engine.transfer.line import Line
 from accsyn_engine.transfer.udp import ROOM, Address
-from accsyn_engine.wire.assembly import Assembly, Incoming, check_shape
+from accsyn_engine.wire.assembly import MOST_WAITING, Assembly, Incoming, check_shape
 from accsyn_engine.wire.datagram import BLOCK, DATA, DATA_HEAD, NONCE, SIZES, TAG, WINDOW
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD, Block
@@ -57,6 +57,11 @@ class Inflow:
     def has_heard(self) -> bool:
         """Whether any datagram got through."""
         return self._book.newest >= 0
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk does not keep up with the line."""
+        return len(self._whole) > MOST_WAITING // 4
 
     def end(self) -> None:
         self._is_over = True

@@ -27,6 +27,11 @@ class Limiter:
     def end(self) -> None:
         self._over.set()
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether the cap holds something back now."""
+        return self._wait() > 0
+
     def block_size(self) -> int:
         """How large a block may be so that the cap stays smooth."""
         cap = self._control.bytes_per_s()

@@ -5,7 +5,7 @@ One thread. What decides the pace is `wire.rate`, what decides on losses is `wir
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from accsyn_engine.clock import Clock
@@ -16,7 +16,7 @@ from accsyn_engine.transfer.line import Line
 from accsyn_engine.transfer.outlet import Outlet
 from accsyn_engine.transfer.pool import Pool
 from accsyn_engine.transfer.reading import Filled
-from accsyn_engine.transfer.work import Control
+from accsyn_engine.transfer.work import Control, LineState
 from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, SMALLEST, Feedback, payload_of
 from accsyn_engine.wire.rate import Known, RateControl, Report
 from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
@@ -24,6 +24,7 @@ from accsyn_engine.wire.session import HEAD_ROOM
 
 TURN_S = 0.001  # a batch is about what the pace allows in this time
 CATCH_UP_S = 0.1  # how much of a delay of ours is made up for ...
+BEHIND_S = 0.02  # so late, this machine does not keep up with the pace
 CATCH_UP_RATE = 2.0  # ... and how much faster than the pace that may go
 IDLE_S = 0.25
 FULL_S = 0.005  # a look again while the window or the socket is full
@@ -85,6 +86,7 @@ class Outflow:
         self._probed_at = -PROBE_S
         self._is_silent = False
         self._is_idle = False
+        self._reasons: Counter[str] = Counter()  # what held the sending back, counted in turns
         self._echoes: deque[Piece] = deque()  # to be sent again at the end, unasked
         self._has_echoed = False  # the end of what was read so far
         self._tail_spent = 0
@@ -100,6 +102,21 @@ class Outflow:
     def carries(self) -> bool:
         """Whether datagrams carry the bulk."""
         return self._line.is_open and not self._outlet.takes_streams
+
+    def state(self, streams: int) -> LineState:
+        """What the line is like now, and what held the sending back most since the last time this was asked."""
+        reasons, self._reasons = self._reasons, Counter()
+        rate = self.rate
+        return LineState(
+            transport="udp",
+            streams=streams,
+            rtt_s=rate.srtt,
+            min_rtt_s=rate.min_rtt,
+            capacity=rate.capacity,
+            loss=rate.loss,
+            retransmitted=self.book.repaired + self._tail_spent,
+            limited_by=reasons.most_common(1)[0][0] if reasons else None,
+        )
 
     def end(self) -> None:
         self._is_over = True
@@ -251,16 +268,24 @@ class Outflow:
         size = self._size
         room = (self.rate.window - self.book.in_flight) // size
         if room <= 0 or not self.book.has_room:
+            self._reasons["line"] += 1
             return now + FULL_S
         most = min(BATCH * SIZES[1] // size or 1, max(1, int(self.rate.rate * TURN_S / size)), room)
         pieces = self._choose(most)
         if not pieces:
+            self._reasons["receiver-disk" if self._queue else "sender-disk"] += 1
             pieces = self._tail(now, most)
             self._is_idle = True
         if not pieces:
             return now + (TAIL_S if self.book.in_flight else IDLE_S)
-        total = self._emitter.emit(pieces, now)
-        takes = total / max(self.rate.rate, 1.0)
+        return self._emit(pieces, now)
+
+    def _emit(self, pieces: list[Piece], now: float) -> float:
+        """Send these; gives the moment when the pace allows the next ones."""
+        takes = self._emitter.emit(pieces, now) / max(self.rate.rate, 1.0)
+        is_behind = now - self._due > BEHIND_S
+        is_capped = self.rate.cap is not None and self.rate.rate >= self.rate.cap
+        self._reasons["cpu" if is_behind else "cap" if is_capped else "line"] += 1
         self._due = max(self._due, now - CATCH_UP_S) + takes
         self._due = max(self._due, now + takes / CATCH_UP_RATE)
         return self._due

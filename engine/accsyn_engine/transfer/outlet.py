@@ -64,6 +64,11 @@ class Outlet:
         return self._blocks.popleft()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the transports wait for the reader."""
+        return not self._blocks
+
+    @property
     def takes_streams(self) -> bool:
         return self._takes_streams
 

@@ -9,7 +9,7 @@ from typing import Any
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Belt
-from accsyn_engine.transfer.channel import Channel
+from accsyn_engine.transfer.channel import Channel, round_trip
 from accsyn_engine.transfer.commit import Committer
 from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost, ReceiptInvalid, TransferError
@@ -22,7 +22,7 @@ from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.sender import HOLD_RTTS, HOLD_S, USUAL_RTT_S
 from accsyn_engine.transfer.stowage import Stowage
 from accsyn_engine.transfer.survey import Surveyor
-from accsyn_engine.transfer.work import Control, Item, Outcome
+from accsyn_engine.transfer.work import Control, Item, LineState, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import Outcome as EntryOutcome
@@ -236,6 +236,17 @@ class Receiver:
             files=stowage.files,
             files_done=stowage.done,
             walking=not stowage.is_complete,
+            line=self._line_state(),
+        )
+
+    def _line_state(self) -> LineState:
+        is_udp = self._inflow is not None and self._inflow.has_heard
+        is_behind = self._inflow is not None and self._inflow.is_behind
+        return LineState(
+            transport="udp" if is_udp else "tcp",
+            streams=len(self._connection.bulk),
+            rtt_s=round_trip(self._connection.session.socket),
+            limited_by="receiver-disk" if is_behind else None,
         )
 
     def _sign(self, finish: messages.Finish) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.channel import Channel, Ticket
+from accsyn_engine.transfer.channel import Channel, Ticket, round_trip
 from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost
 from accsyn_engine.transfer.limiter import Limiter
@@ -24,7 +24,7 @@ from accsyn_engine.transfer.reading import Blocks, Reading
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.shipment import Shipment
 from accsyn_engine.transfer.streams import Streams
-from accsyn_engine.transfer.work import Control, Item, KnownLine, Outcome
+from accsyn_engine.transfer.work import Control, Item, KnownLine, LineState, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import BLOCK
 from accsyn_engine.wire.errors import RemoteProtocolError
@@ -33,6 +33,7 @@ from accsyn_engine.wire.rate import Known
 STREAM_MEMORY = 10 << 20  # bytes of blocks between the reader and the streams
 USUAL_RTT_S = 0.05  # where the system does not tell
 OVERDUE_S, OVERDUE_RTTS = 0.5, 3  # after the longer of both, what a stream has not brought goes by datagrams
+REPORT_S = 0.25
 UNKNOWN = KnownLine()
 HOLD_S, HOLD_RTTS = 0.25, 4  # how long the streams wait for datagrams, the longer of both
 
@@ -83,7 +84,7 @@ class Sender:
         self._rtt = connection.rtt or USUAL_RTT_S
         self._outflow = None if connection.is_short else self._new_outflow(line.known)
         self._known_line = line
-        self._held_until = 0.0
+        self._held_until = self._reported_at = 0.0
         self._is_holding = False
         self._statement: Statement | None = None
         self._signature = b""
@@ -150,10 +151,7 @@ class Sender:
         if accept.job != self._job:
             raise RemoteProtocolError(detail="it receives another job")
         self._shipment.is_fresh = accept.fresh and not self._connection.is_short  # there it costs nothing
-        blocks = Blocks(self._pool, self._outlet.put, self._block_size)
-        reading = Reading(self._shipment, self._link, blocks)
-        self._link.start("walk", lambda: self._listing.run(self._items))
-        self._link.start("read", reading.run)
+        self._start_reading()
         self._connection.on_join(self._add_stream)
         if self._outflow is None:
             self._outlet.open_to_streams(takes_streams=True)
@@ -161,6 +159,12 @@ class Sender:
         self._link.start("datagrams", self._outflow.run)
         self._is_holding = True
         self._held_until = self._clock.monotonic() + max(HOLD_S, HOLD_RTTS * self._rtt)
+
+    def _start_reading(self) -> None:
+        blocks = Blocks(self._pool, self._outlet.put, self._block_size)
+        reading = Reading(self._shipment, self._link, blocks)
+        self._link.start("walk", lambda: self._listing.run(self._items))
+        self._link.start("read", reading.run)
 
     def _block_size(self) -> int:
         return self._limiter.block_size() if self._outlet.takes_streams else BLOCK
@@ -203,7 +207,17 @@ class Sender:
         elif self._carries_datagrams():
             # What a bad line holds back in a stream, datagrams bring at once.
             self._shipment.resend(self._streams.overdue(now - max(OVERDUE_S, OVERDUE_RTTS * self._rtt)))
+        if now - self._reported_at > REPORT_S:
+            self._reported_at = now
+            self._control.report(line=self._line_state())
         self._finish_if_settled()
+
+    def _line_state(self) -> LineState:
+        if self._outflow is not None and self._outflow.carries:
+            return self._outflow.state(self._streams.alive)
+        rtt = round_trip(self._connection.session.socket)
+        limit = "cap" if self._limiter.is_holding else "sender-disk" if self._outlet.is_empty else "line"
+        return LineState(transport="tcp", streams=self._streams.alive, rtt_s=rtt, limited_by=limit)
 
     def _finish_if_settled(self) -> None:
         if self._statement is not None or not self._shipment.is_settled():

@@ -40,6 +40,24 @@ class KnownLine:
 
 
 @dataclass(frozen=True)
+class LineState:
+    """What one end of a transfer knows of the line now; None where it does not know, or the other end does.
+
+    Times in seconds, capacity and goodput in bytes a second, loss as a share from 0 to 1, retransmitted in bytes.
+    """
+
+    transport: str  # udp | tcp
+    streams: int
+    rtt_s: float | None = None
+    min_rtt_s: float | None = None
+    capacity: float | None = None
+    loss: float | None = None
+    retransmitted: int = 0
+    goodput: float | None = None  # filled in by the report
+    limited_by: str | None = None  # line | sender-disk | receiver-disk | cap | cpu
+
+
+@dataclass(frozen=True)
 class Progress:
     """Bytes and counts; `size` and `files` grow while the source is being walked.
 
@@ -52,6 +70,7 @@ class Progress:
     files: int = 0
     files_done: int = 0
     walking: bool = True
+    line: LineState | None = None
 
 
 @dataclass(frozen=True)

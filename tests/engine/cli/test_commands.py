@@ -196,7 +196,7 @@ def test_every_answer_of_the_engine_has_a_schema() -> None:
             check(file.stem, example)
 
 
-GROUPS = {("user",), ("share",), ("acl",), ("job",), ("hook",)}
+GROUPS = {("user",), ("share",), ("acl",), ("job",), ("hook",), ("limit",)}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_a_cap_can_be_taken_away_while_the_transfer_runs(folders: tuple[Path, Pa
     assert sender.progress().acked < 4_000_000
     sender.limit(None)
     sent, received = ends.outcomes()
-    assert sent.progress == received.progress
+    assert replace(sent.progress, line=None) == replace(received.progress, line=None)
     assert received.progress.acked == 8_000_000
 
 

@@ -240,7 +240,7 @@ def progress(context: Context, caller: Caller, transfer_id: str, data: dict[str,
         row = _own(work, caller, data.get("client"), data.get("boot"))
         attempt = attempts.require(work, row, transfer_id)
         answer = attempts.standing(work, attempt)
-        is_due = attempts.is_due(work, row, attempt)
+        is_due = attempts.is_due(work, row, attempt, data)
     if is_due:
         with context.changing() as work:
             attempts.renew(work, row, transfer_id, data)

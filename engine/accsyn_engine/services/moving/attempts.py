@@ -10,16 +10,16 @@ from sqlalchemy import update as alter
 from accsyn_engine.jobs.states import Status, TaskStatus
 from accsyn_engine.services.context import Work
 from accsyn_engine.services.errors import BadValueError, NotFoundError, StaleAgentError
-from accsyn_engine.services.moving import events, transfers
+from accsyn_engine.services.moving import events, limits, lines, probing, transfers
 from accsyn_engine.services.moving.transfers import LEASE_MS
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work import outcomes
 from accsyn_engine.store.schema import client, job, share, task, transfer
 
-MEGABYTE = 1_000_000
 OUTCOMES = frozenset({"done", "failed", "lost", "stopped"})
 RECEIVER_WRITES_MS = 800  # the receiver's numbers are written this long after the last renewal ...
-SENDER_WRITES_MS = 4_000  # ... the sender only keeps the lease up while the receiver is silent
+SENDER_WRITES_MS = 4_000  # ... the sender only keeps the lease up while the receiver is silent,
+LINE_WRITES_MS = 2_000  # but what it tells of the line is written this often
 
 
 def stale(row: Row[Any]) -> StaleAgentError:
@@ -39,20 +39,10 @@ def require(work: Work, machine: Row[Any], transfer_id: str, *, lock: bool = Fal
 
 
 def standing(work: Work, row: Row[Any]) -> dict[str, Any]:
-    """What an agent is answered: whether to go on, and how fast it may."""
+    """What an agent is answered: whether to go on, and its limit in bytes a second: None without, 0 to hold still."""
     if row.state == "ended":
         return {"state": "stopped", "limit": None, "reason": row.error or "The transfer has ended."}
-    settings = work.connection.execute(select(job.c.settings).where(job.c.id == row.job_id)).scalar_one()
-    return {"state": "running", "limit": _limit(settings), "reason": None}
-
-
-def _limit(settings: dict[str, Any]) -> int | None:
-    """Bytes a second; None without a limit. An unreadable setting limits nothing."""
-    try:
-        limit = int(float(settings["transfer_speedlimit"]) * MEGABYTE)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return limit if limit > 0 else None
+    return {"state": "running", "limit": limits.limit_of(work, row.id), "reason": None}
 
 
 def _set(work: Work, row: Row[Any], **values: Any) -> None:
@@ -78,10 +68,8 @@ def accept(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]
     _set(work, row, state="accepted", connector_certificate=certificate, lease_until=lease)
     addresses = list(dict.fromkeys([machine.address, *machine.advertise]))
     told = {
-        "transfer": row.id,
-        "job": row.job_id,
+        **_named(row),
         "role": row.listener,
-        "streams": row.streams,
         "peer_certificate": certificate,
         "peer_addresses": [address for address in addresses if address],
         "fresh": row.attempt == 1,
@@ -105,10 +93,8 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     changed = {"listener_certificate": certificate, "addresses": addresses, "port": port, "lease_until": lease}
     _set(work, row, state="listening", **changed)
     told = {
-        "transfer": row.id,
-        "job": row.job_id,
+        **_named(row),
         "role": "sender" if row.listener == "receiver" else "receiver",
-        "streams": row.streams,
         "peer_certificate": certificate,
         "addresses": addresses,
         "port": port,
@@ -116,6 +102,12 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     connector = row.sender_id if row.listener == "receiver" else row.receiver_id
     events.emit(work, connector, "transfer.connect", told)
     return {"state": "running", "limit": None, "reason": None}
+
+
+def _named(row: Row[Any]) -> dict[str, Any]:
+    """What every event about an attempt says; where a job's id stands otherwise, a probe has its own."""
+    named = {"transfer": row.id, "job": row.job_id or row.id, "streams": row.streams}
+    return named if row.probe is None else named | {"probe": row.probe}
 
 
 def _certificate(data: dict[str, Any]) -> str:
@@ -164,12 +156,15 @@ def _rooted(side: dict[str, Any], codes: dict[str, str], *, mapped: set[str] | f
     return {"root": {"local": True}, "path": side["path"]}
 
 
-def is_due(work: Work, machine: Row[Any], row: Row[Any]) -> bool:
+def is_due(work: Work, machine: Row[Any], row: Row[Any], data: dict[str, Any]) -> bool:
     """Whether a report is worth a transaction."""
     if row.lease_until is None:
         return False
     if row.state != "running":
         return True
+    if machine.id != row.receiver_id and data.get("line") is not None:
+        told_at = row.sender_line["at"] if row.sender_line else 0
+        return not 0 <= work.now - told_at < LINE_WRITES_MS
     since = work.now - (row.lease_until - LEASE_MS)
     # Below zero: no report gave this lease, but an engine that came back; the first report since is news.
     return not 0 <= since < (RECEIVER_WRITES_MS if machine.id == row.receiver_id else SENDER_WRITES_MS)
@@ -180,9 +175,12 @@ def renew(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any])
     row = require(work, machine, transfer_id, lock=True)
     if row.lease_until is None:
         return
-    _set(work, row, state="running", lease_until=work.now + LEASE_MS)
-    if machine.id == row.receiver_id:
-        _write_numbers(work, row, data, speed=_count(data, "speed"))
+    is_receiver, speed = machine.id == row.receiver_id, max(0, _count(data, "speed"))
+    told = lines.values(row, data, work.now, is_receiver=is_receiver, speed=speed)
+    if is_receiver:
+        told["rate"] = _count(data, "rate") if "rate" in data else speed
+        _write_numbers(work, row, data, speed=speed)
+    _set(work, row, state="running", lease_until=work.now + LEASE_MS, **told)
 
 
 def _write_numbers(work: Work, row: Row[Any], numbers: dict[str, Any], *, speed: int) -> None:
@@ -212,6 +210,9 @@ def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -
         raise BadValueError(what=f'"outcome" must be one of {", ".join(sorted(OUTCOMES))}, not {outcome!r:.60}.')
     row = require(work, machine, transfer_id, lock=True)
     is_receiver = machine.id == row.receiver_id
+    row = _with_last_line(work, row, data, is_receiver=is_receiver)
+    if row.job_id is None:
+        return probing.ended(work, row, str(outcome), data, is_receiver=is_receiver, machine=machine.code)
     if row.state == "ended" and not _corrects(work, row, outcome, is_receiver=is_receiver):
         return {"state": "ended"}
     failures = _failures(data)
@@ -227,6 +228,17 @@ def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -
     else:
         _broken(work, row, str(outcome), error or {}, machine)
     return {"state": "ended"}
+
+
+def _with_last_line(work: Work, row: Row[Any], data: dict[str, Any], *, is_receiver: bool) -> Row[Any]:
+    """Keep what an end last found out about the line; the attempt may be over already."""
+    numbers = data.get("progress")
+    if not isinstance(numbers, dict) or numbers.get("line") is None:
+        return row
+    _set(work, row, **lines.values(row, numbers, work.now, is_receiver=is_receiver))
+    if row.state == "ended":
+        lines.remember(work, row.id)
+    return by_id(work, transfer, row.id) or row
 
 
 def _corrects(work: Work, row: Row[Any], outcome: str, *, is_receiver: bool) -> bool:

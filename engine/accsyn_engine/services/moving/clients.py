@@ -90,7 +90,7 @@ def _stop_all(work: Work, row: Row[Any]) -> None:
     running = select(transfer).where(sides, transfer.c.lease_until.is_not(None))
     for attempt in work.connection.execute(running).all():
         sentence = f"The client {row.code} was disabled, so this transfer was stopped; enable it to go on."
-        transfers.stop(work, attempt.job_id, "client-disabled", sentence)
+        transfers.stop_attempt(work, attempt, "client-disabled", sentence)
         outcomes.lost(work, attempt.job_id, has_progressed=True, reason=sentence)
 
 

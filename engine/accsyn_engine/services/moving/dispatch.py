@@ -96,9 +96,9 @@ def _expire_leases(work: Work) -> None:
 
 
 def has_progressed(work: Work, attempt: Row[Any]) -> bool:
-    """Whether an attempt brought bytes across."""
-    row = work.connection.execute(select(job.c.bytes_moved).where(job.c.id == attempt.job_id)).one()
-    return bool(row.bytes_moved > attempt.moved_before)
+    """Whether an attempt brought bytes across; a probe of the line has no job that would have got any."""
+    moved = work.connection.execute(select(job.c.bytes_moved).where(job.c.id == attempt.job_id)).scalar()
+    return moved is not None and bool(moved > attempt.moved_before)
 
 
 def _expire_clients(work: Work) -> None:

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from accsyn_engine.jobs.states import TASK_RETRIED, Move, TaskStatus, after
 from accsyn_engine.services.context import DISPATCH, Work
-from accsyn_engine.services.moving import events
+from accsyn_engine.services.moving import events, lines
+from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.store.schema import client, job, task, transfer
 
 LEASE_MS = 10_000
@@ -32,6 +33,9 @@ def end(work: Work, row: Row[Any], outcome: str, code: str | None = None, senten
         .where(transfer.c.id == row.id)
         .values(state="ended", outcome=outcome, error_code=code, error=sentence, ended=work.now, lease_until=None)
     )
+    lines.remember(work, row.id)
+    if row.job_id is None:
+        work.ring(topic(row.id))  # somebody waits for what this probe finds out
     for client_id in {row.sender_id, row.receiver_id}:
         wake(work, client_id, places=1)
 
@@ -41,10 +45,15 @@ def stop(work: Work, job_id: str, code: str, sentence: str) -> bool:
     row = running_of(work, job_id)
     if row is None:
         return False
+    stop_attempt(work, row, code, sentence)
+    return True
+
+
+def stop_attempt(work: Work, row: Row[Any], code: str, sentence: str) -> None:
+    """Stop a running attempt and tell both agents why."""
     end(work, row, "stopped", code, sentence)
     for client_id in {row.sender_id, row.receiver_id}:
         events.emit(work, client_id, "transfer.stop", {"transfer": row.id, "reason": sentence})
-    return True
 
 
 def wake(work: Work, waiting_for: str, *, places: int | None = None) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, true
 
+from accsyn_engine.jobs import schedule
 from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
 from accsyn_engine.query.fields import Date, Number, Text
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
-from accsyn_engine.services.context import DISPATCH, Caller, Find, Work
+from accsyn_engine.services.context import DISPATCH, PACE, Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
-from accsyn_engine.services.moving import transfers
+from accsyn_engine.services.moving import lines, transfers
 from accsyn_engine.services.people import letters
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
@@ -24,7 +25,7 @@ from accsyn_engine.services.scripts import hook_phase, publish
 from accsyn_engine.services.work import queues
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.storing import Policy, Shelf
-from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, user, workspace
+from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, transfer, user, workspace
 
 _submitter = user.alias("submitter")
 _from_user, _to_user = user.alias("from_user"), user.alias("to_user")
@@ -46,6 +47,9 @@ ROWS = (
         queue.c.code.label("queue_code"),
         _source_code.label("source_code"),
         _destination_code.label("destination_code"),
+        transfer.c.sender_line,
+        transfer.c.receiver_line,
+        transfer.c.lease_until,
     )
     .join(_submitter, _submitter.c.id == job.c.user_id)
     .join(queue, queue.c.id == job.c.queue_id)
@@ -53,6 +57,7 @@ ROWS = (
     .outerjoin(_from_client, _from_client.c.id == job.c.source_id)
     .outerjoin(_to_user, _to_user.c.id == job.c.destination_id)
     .outerjoin(_to_client, _to_client.c.id == job.c.destination_id)
+    .outerjoin(transfer, and_(transfer.c.job_id == job.c.id, transfer.c.attempt == job.c.attempts))
 )
 
 _finished = job.c.status.in_(FINISHED)
@@ -122,7 +127,8 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
 
 def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
     """Show a job; what its metadata calls internal, and the detail of an error, is for the studio's people."""
-    entity = entities.job(row)
+    line = lines.joined(row.sender_line, row.receiver_line, is_running=row.lease_until is not None)
+    entity = entities.job(row) | {"line": line}
     if caller.is_elevated and row.error and row.error_detail:
         entity["error"] = entity["status_reason"] = row.error_detail
     if not caller.is_elevated:
@@ -221,7 +227,7 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
             attempts=0,
             losses=0,
             metadata=mapping(data, "metadata"),
-            settings=mapping(data, "settings"),
+            settings=_settings(data),
             hooks=data.get("hooks") or [],
             description=text(data, "description") or "",
             created=work.now,
@@ -229,6 +235,12 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
         )
     )
     return new
+
+
+def _settings(data: dict[str, Any]) -> dict[str, Any]:
+    settings = mapping(data, "settings")
+    schedule.check(settings)
+    return settings
 
 
 def _submitted(
@@ -259,6 +271,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     values = _changes(work, row, data)
     if values:
         transfers.set_job(work, row, modified=work.now, modifier=caller.code, **values)
+        work.ring(PACE)
     audit.record(work, caller, "job.update", "job", row.id, status=data.get("status"), fields=sorted(values))
     return shown(caller, require(work, caller, row.id))
 
@@ -270,7 +283,10 @@ def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
             values |= {"name": data[name], "code": data[name]}
     if "description" in data:
         values["description"] = text(data, "description") or ""
-    values |= {name: mapping(data, name) for name in ("metadata", "settings") if name in data}
+    if "metadata" in data:
+        values["metadata"] = mapping(data, "metadata")
+    if "settings" in data:
+        values["settings"] = _settings(data)
     line = queues.require(work, data.get("queue") or row.queue_id)
     if line.id != row.queue_id:
         values["queue_id"] = line.id

@@ -20,8 +20,10 @@ from accsyn_engine.store.schema import job, task, user
 MOST_NAMED = 1000  # failed tasks that get their sentence; more only count
 
 
-def lost(work: Work, job_id: str, *, has_progressed: bool, reason: str) -> None:
-    """The attempt broke off: wait and try again, or give up after too many without a byte."""
+def lost(work: Work, job_id: str | None, *, has_progressed: bool, reason: str) -> None:
+    """The attempt broke off: wait and try again, or give up after too many without a byte. A probe is not repeated."""
+    if job_id is None:
+        return
     row = _job(work, job_id)
     if row.status not in {Status.RUNNING, Status.WAITING} or row.phase != "transfer":
         return

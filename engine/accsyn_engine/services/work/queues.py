@@ -11,7 +11,7 @@ from sqlalchemy import update as alter
 from accsyn_engine.query.fields import Date, Flag, Number, Text
 from accsyn_engine.query.functions import fold
 from accsyn_engine.services import audit
-from accsyn_engine.services.context import DISPATCH, Caller, Find, Work
+from accsyn_engine.services.context import DISPATCH, PACE, Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ExistsError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
@@ -104,6 +104,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     if values["status"] == "waiting":
         work.connection.execute(wakes.values(ready_at=work.now, waiting_for=None))
         work.ring(DISPATCH)
+    work.ring(PACE)
     audit.record(work, caller, "queue.update", "queue", row.id, status=values["status"], priority=values["priority"])
     return entities.queue(require(work, row.id))
 
