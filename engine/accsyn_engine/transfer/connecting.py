@@ -69,7 +69,7 @@ def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: 
 
 
 def _greet(way: _Way, session: Channel) -> Connection:
-    ticket, lane = way.ticket, _lane(session, way.address)
+    ticket, lane = way.ticket, _lane(session)
     connection = Connection(ticket, session, lane)
     most = ticket.streams
     if not connection.is_short:
@@ -82,14 +82,15 @@ def _greet(way: _Way, session: Channel) -> Connection:
     return connection
 
 
-def _lane(session: Channel, address: str) -> Lane | None:
+def _lane(session: Channel) -> Lane | None:
     """A socket of our own for datagrams, when the listener has one and this machine lets us."""
     if not session.datagrams:
         return None
     with contextlib.suppress(OSError):
+        address = session.socket.getpeername()[0]  # what was announced may be a name
         sock = DatagramSocket("::" if ":" in address else "0.0.0.0", None)  # noqa: S104  # it talks to one peer only
         secret = secrets.token_bytes(messages.SECRET_SIZE)
-        return Lane(sock, secret, is_connector=True, peer=(address, session.datagrams))
+        return Lane(sock, secret, is_connector=True, peer=(address, session.datagrams), host=address)
     return None
 
 

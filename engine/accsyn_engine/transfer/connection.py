@@ -14,12 +14,16 @@ SHORT_S = 0.003
 
 @dataclass(frozen=True)
 class Lane:
-    """An own socket for datagrams; `peer` is known to the side that connects, the other learns it."""
+    """An own socket for datagrams; `peer` is known to the side that connects, the other learns it.
+
+    `host` is the address at the other end of the session.
+    """
 
     socket: DatagramSocket
     secret: bytes
     is_connector: bool
     peer: Address | None
+    host: str
 
 
 class Connection:

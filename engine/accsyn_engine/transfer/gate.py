@@ -232,9 +232,7 @@ class Gate:
             if awaited.settled.is_set():
                 raise PeerRefused(detail="this session is open already")
             awaited.streams = hello.streams
-            sock = awaited.datagrams
-            lane = Lane(sock, hello.secret, is_connector=False, peer=None) if sock is not None else None
-            connection = awaited.connection = Connection(awaited.ticket, session, lane)
+            connection = awaited.connection = Connection(awaited.ticket, session, _lane(awaited, session, hello))
             connection.on_close = lambda: self._forget(awaited)
             early, awaited.channels = awaited.channels, {}
             awaited.settled.set()
@@ -283,6 +281,18 @@ class Gate:
                     self._listener.shutdown(socket.SHUT_RDWR)  # a close alone waits for the accept that is under way
                 self._listener.close()
                 self._listener = None
+
+
+def _lane(awaited: _Awaited, session: Channel, hello: messages.Hello) -> Lane | None:
+    """Datagrams, if both sides have a socket for them; a key that everybody knows would be none."""
+    sock = awaited.datagrams
+    if sock is None:
+        return None
+    if hello.secret == bytes(messages.SECRET_SIZE):
+        sock.close()
+        return None
+    host = session.socket.getpeername()[0]
+    return Lane(sock, hello.secret, is_connector=False, peer=None, host=host)
 
 
 def check_greeting(greeting: messages.Event, ticket: Ticket) -> None:

@@ -23,7 +23,8 @@ SOONEST_S, LATEST_S = 0.005, 0.025  # between two feedbacks while datagrams come
 A_RTT = 8  # feedbacks in one round trip
 ALIVE_S = 0.25  # between two feedbacks while none come
 OFTEN = WINDOW // 4  # datagrams after which a feedback does not wait for its time
-PROBE_S = 0.2
+PROBE_S, SELDOM_S = 0.2, 2.0  # between two knocks, at first ...
+PATIENCE_S = 5.0  # ... and after so long without an answer
 RUNS_A_TURN = 64
 KEPT = 64  # buffers kept for further blocks
 
@@ -39,12 +40,14 @@ class Inflow:
         self._clock = clock
         self._interval = min(LATEST_S, max(SOONEST_S, rtt / A_RTT))
         self._book = Assembly()
+        line.on_floor = self._book.give_up_below
         self._bell = Bell()
         self._scratch = memoryview(bytearray(65536))
         self._whole: Belt[Incoming] = Belt()
         self._storing = 0
         self._free: list[memoryview] = []
         self._cuts: dict[int, list[_Cut]] = {}
+        self._begun_at = clock.monotonic()
         self._told_at = self._probed_at = -1.0
         self._told = 0  # datagrams that had come when the last feedback was sent
         self._has_news = False
@@ -90,7 +93,7 @@ class Inflow:
 
     def _act(self, now: float) -> None:
         if self._book.newest < 0:
-            if now - self._probed_at >= PROBE_S:
+            if now - self._probed_at >= (PROBE_S if now - self._begun_at < PATIENCE_S else SELDOM_S):
                 self._probed_at = now
                 self._line.probe()
         elif now - self._told_at >= (self._interval if self._has_news else ALIVE_S):
@@ -128,11 +131,12 @@ class Inflow:
 
     def _cut(self, view: memoryview, size: int) -> Iterable[_Cut]:
         """Nonce, head and body of each datagram of a run; kept for the usual sizes, which saves a fifth of the work."""
+        if size not in SIZES:
+            return [_cut_one(view[at : at + size]) for at in range(0, len(view), size)]
         cuts = self._cuts.get(size)
         if cuts is None:
-            cuts = [_cut_one(self._line.socket.buffer[at : at + size]) for at in range(0, ROOM - size + 1, size)]
-            if size in SIZES:
-                self._cuts[size] = cuts
+            buffer = self._line.socket.buffer
+            cuts = self._cuts[size] = [_cut_one(buffer[at : at + size]) for at in range(0, ROOM - size + 1, size)]
         whole, rest = divmod(len(view), size)
         return cuts[:whole] if not rest else [*cuts[:whole], _cut_one(view[whole * size :])]
 
@@ -164,7 +168,7 @@ class Inflow:
 
     def _wanted(self, block: int, payload: int, position: int, length: int) -> Incoming | None:
         """The block a true datagram speaks of; None when all of it has come. Raises RemoteProtocolError."""
-        if not self._book.is_wanted(block):
+        if not self._book.is_wanted(block, position):
             return None
         incoming = self._book.open.get(block)
         if incoming is None:

@@ -6,9 +6,13 @@ answered from there before anything else goes to it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from cryptography.exceptions import InvalidTag
 
 from accsyn_engine.clock import Clock
+from accsyn_engine.transfer.connection import Lane
 from accsyn_engine.transfer.sealing import Keys
 from accsyn_engine.transfer.udp import Address, DatagramSocket
 from accsyn_engine.wire.datagram import (
@@ -17,6 +21,7 @@ from accsyn_engine.wire.datagram import (
     FEEDBACK,
     NONCE,
     NUMBER_AT,
+    PLACE_PROBE,
     PROBE,
     SIZES,
     TAG,
@@ -31,27 +36,52 @@ from accsyn_engine.wire.datagram import (
 
 AGAIN_S = 0.1  # a probe without an answer is repeated
 TOKENS = 64  # probes whose answers are awaited
+DOUBT_S = 0.5  # how long the longest datagrams may stay unanswered while shorter ones are answered
+
+
+@dataclass(frozen=True)
+class _Asked:
+    at: float
+    place: Address
+    size: int
 
 
 class Line:
-    """`peer` is None until the other side was heard of, at the side that listens."""
+    """`peer` is None until the other side was heard of, at the side that listens.
+
+    A datagram can be copied and sent from elsewhere, so what comes first is believed to come from the peer only if it
+    comes from `host`, where the session comes from. Whoever is elsewhere must answer a probe.
+    """
 
     def __init__(
-        self, sock: DatagramSocket, secret: bytes, *, is_connector: bool, peer: Address | None, clock: Clock
+        self,
+        sock: DatagramSocket,
+        secret: bytes,
+        *,
+        is_connector: bool,
+        peer: Address | None,
+        host: str | None,
+        clock: Clock,
     ) -> None:
         self.socket = sock
         self.peer = peer
+        self._host = host
         self.out_keys = Keys(secret, by_connector=is_connector)
         self.in_keys = Keys(secret, by_connector=not is_connector)
         self.size = 0  # the longest datagram known to get through; 0 before any has
         self.rtt: float | None = None
         self.forged = 0  # datagrams that did not prove themselves
+        self.floor = 0  # blocks below it do not come any more; told with each probe
         self.on_sent = _ignore  # (number, size) of each that goes out from here
+        self.on_floor: Callable[[int], None] = _ignore_floor  # what the other side told
         self._clock = clock
         self._numbers = 0
         self._highest = -1  # number heard
-        self._asked: dict[int, tuple[float, Address]] = {}  # by token
+        self._asked: dict[int, _Asked] = {}  # by token
         self._tokens = 0
+        self.is_doubted = False  # whether it is being found out if it still takes datagrams of its size
+        self._found = 0  # the longest that did since the doubt began
+        self._found_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -73,10 +103,23 @@ class Line:
             return
         for size in sizes:
             self._tokens = (self._tokens + 1) & 0xFFFFFFFF
-            self._asked[self._tokens] = (self._clock.monotonic(), place)
+            self._asked[self._tokens] = _Asked(self._clock.monotonic(), place, size)
             if len(self._asked) > TOKENS:
                 del self._asked[next(iter(self._asked))]
-            self._send(PROBE, write_probe(Probe(size, self._tokens)), place)
+            self._send(PROBE, write_probe(Probe(size, self._tokens, self.floor)), place)
+
+    def doubt(self) -> None:
+        """Nothing comes back: perhaps the path does not take long datagrams any more. Whoever calls this probes."""
+        if not self.is_doubted:
+            self.is_doubted = True
+            self._found = 0
+            self._asked.clear()
+
+    def settle_doubt(self, patience: float) -> None:
+        """Believe the answers, `patience` seconds and more after the first of them."""
+        if self.is_doubted and self._found and self._clock.monotonic() - self._found_at > max(patience, DOUBT_S):
+            self.is_doubted = False
+            self.size = self._found
 
     def _send(self, kind: int, body: bytes, to: Address) -> None:
         number = self.take_numbers(1)
@@ -101,7 +144,9 @@ class Line:
         if head[0] == FEEDBACK:
             return (number, read_feedback(body)) if is_newer else None
         if head[0] == PROBE:
-            self._answer(read_probe(body), len(frame), source)
+            probe = read_probe(body)
+            self.on_floor(probe.floor)
+            self._answer(probe, len(frame), source)
         elif head[0] == ANSWER:
             self._take_answer(read_probe(body), source)
         return number, None
@@ -111,31 +156,47 @@ class Line:
         if number <= self._highest:
             return False
         self._highest = number
-        if self.peer is None:
+        if self.peer is None and source[0] == self._host:
             self.peer = source
         elif source != self.peer and not self._is_asked(source):
-            self.probe((SIZES[-1],), source)
+            self.probe((PLACE_PROBE,), source)
         return True
 
     def _is_asked(self, place: Address) -> bool:
         now = self._clock.monotonic()
-        return any(where == place and now - at < AGAIN_S for at, where in self._asked.values())
+        return any(asked.place == place and now - asked.at < AGAIN_S for asked in self._asked.values())
 
     def _answer(self, probe: Probe, size: int, source: Address) -> None:
-        if size == probe.size:
+        if size == probe.size and size in SIZES and source == self.peer:
             self.size = max(self.size, size)  # most paths take the same both ways; a black hole is noticed
         self._send(ANSWER, write_answer(probe), source)
 
     def _take_answer(self, probe: Probe, source: Address) -> None:
         asked = self._asked.pop(probe.token, None)
-        if asked is None:
+        if asked is None or asked.place != source:
             return
-        at, place = asked
-        if place == source:
-            self.peer = source
-        self.rtt = self._clock.monotonic() - at
-        self.size = max(self.size, probe.size)
+        self.peer = source
+        self.rtt = self._clock.monotonic() - asked.at
+        if asked.size in SIZES:
+            self._found_out(asked.size)
+
+    def _found_out(self, size: int) -> None:
+        """A datagram of that size got through, and its answer back."""
+        if size >= self.size:
+            self.size, self.is_doubted = size, False
+        elif self.is_doubted:
+            self._found_at = self._found_at if self._found else self._clock.monotonic()
+            self._found = max(self._found, size)
 
 
 def _ignore(number: int, size: int) -> None:
     """Nobody keeps a book of it."""
+
+
+def _ignore_floor(floor: int) -> None:
+    """Nothing comes from there anyway."""
+
+
+def line_of(lane: Lane, clock: Clock) -> Line:
+    """The datagrams of a connection."""
+    return Line(lane.socket, lane.secret, is_connector=lane.is_connector, peer=lane.peer, host=lane.host, clock=clock)

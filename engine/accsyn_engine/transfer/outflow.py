@@ -17,7 +17,7 @@ from accsyn_engine.transfer.outlet import Outlet
 from accsyn_engine.transfer.pool import Pool
 from accsyn_engine.transfer.reading import Filled
 from accsyn_engine.transfer.work import Control, LineState
-from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, Feedback, payload_of
+from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, SMALLEST, Feedback, payload_of
 from accsyn_engine.wire.rate import Known, RateControl, Report
 from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
 from accsyn_engine.wire.session import HEAD_ROOM
@@ -30,7 +30,10 @@ IDLE_S = 0.25
 FULL_S = 0.005  # a look again while the window or the socket is full
 SILENT_RTTS, SILENT_S = 4, 0.3  # without news for the longer of both, all that is out counts as lost
 DEAD_S = 6.0  # after so long a silence the streams take over
-PROBE_S = 0.2
+PROBE_S, SELDOM_S = 0.2, 2.0  # between two knocks, at first ...
+PATIENCE_S = 5.0  # ... and after so long without an answer
+WIDEN_S = 10.0  # between two tries whether longer datagrams get through
+USUAL_SIZE = SIZES[1]  # longer ones are tried only when the line opens
 TAIL_SHARE, TAIL_LEAST = 0.01, 32  # of what was sent, and datagrams: what may be sent twice at the end unasked
 TAIL_S = 0.005
 COPY_SHARES = (0.01, 0.04)  # of loss, above which repairs at the end are sent a third and a fourth time
@@ -143,14 +146,32 @@ class Outflow:
         self._fit()
         if self._is_silent or self.book.in_flight:
             self._mind_silence(now)
+        self._find_out(now)
         return self._send(now) if now >= self._not_before else self._not_before
 
     def _ask(self, now: float) -> float:
         """The line is not open yet: knock."""
-        if now - self._probed_at >= PROBE_S:
+        if now - self._probed_at >= (PROBE_S if now - self._news_at < PATIENCE_S else SELDOM_S):
             self._probed_at = now
             self._line.probe()
         return now + PROBE_S
+
+    def _find_out(self, now: float) -> None:
+        """Probe where something is in doubt: the line's size, whether it lives, whether blocks are known to be gone."""
+        pause = max(PROBE_S, self.rate.srtt)
+        self._line.settle_doubt(3 * pause)
+        if now - self._probed_at < pause:
+            return
+        if self._is_silent or self._line.is_doubted:
+            sizes = tuple(size for size in SIZES if size <= self._line.size)
+        elif self.book.first_open < self._line.floor:
+            sizes = (SMALLEST,)
+        elif now - self._probed_at > WIDEN_S:
+            sizes = tuple(size for size in SIZES if self._line.size < size <= USUAL_SIZE)
+        else:
+            return
+        self._probed_at = now
+        self._line.probe(sizes)
 
     def _is_dead(self, now: float) -> bool:
         return self._is_silent and now - self._news_at > DEAD_S
@@ -164,6 +185,7 @@ class Outflow:
 
     def _recut(self) -> None:
         self._queue.clear()
+        self._line.floor = self._blocks
         for old in self.book.withdraw():
             self._queue.append(self._new_block(old.position, old.content, old.handle))
 
@@ -229,18 +251,17 @@ class Outflow:
         if not self._is_silent and quiet > max(SILENT_RTTS * self.rate.srtt, SILENT_S):
             self._is_silent = True
             self.book.call_all_lost()
+            self._line.doubt()
         if not self._is_silent:
             return
         self.rate.on_silence(now)
-        if now - self._probed_at > max(PROBE_S, self.rate.srtt):
-            self._probed_at = now
-            self._line.probe(tuple(size for size in SIZES if size <= self._size))
         if quiet > DEAD_S and not self._outlet.takes_streams:
             self._give_up()
 
     def _give_up(self) -> None:
         """Let the streams carry what is out; datagrams begin anew when the line answers."""
         self._queue.clear()
+        self._line.floor = self._blocks
         loads = {id(block.handle): block.handle for block in self.book.withdraw()}
         self._outlet.put_back(load.filled for load in loads.values() if isinstance(load, Load))
         self._outlet.open_to_streams(takes_streams=True)

@@ -16,7 +16,7 @@ from accsyn_engine.transfer.errors import PeerLost, ReceiptInvalid, TransferErro
 from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gauge import Gauge
 from accsyn_engine.transfer.inflow import Inflow
-from accsyn_engine.transfer.line import Line
+from accsyn_engine.transfer.line import line_of
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.sender import HOLD_RTTS, HOLD_S, USUAL_RTT_S
@@ -163,7 +163,7 @@ class Receiver:
         lane = self._connection.lane
         if lane is None:
             return None
-        line = Line(lane.socket, lane.secret, is_connector=lane.is_connector, peer=lane.peer, clock=self._clock)
+        line = line_of(lane, self._clock)
         return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:

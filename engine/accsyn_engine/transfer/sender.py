@@ -14,7 +14,7 @@ from accsyn_engine.transfer.channel import Channel, Ticket, round_trip
 from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost
 from accsyn_engine.transfer.limiter import Limiter
-from accsyn_engine.transfer.line import Line
+from accsyn_engine.transfer.line import line_of
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.listing import Listing
 from accsyn_engine.transfer.outflow import Outflow
@@ -122,7 +122,7 @@ class Sender:
         lane = self._connection.lane
         if lane is None:
             return None
-        line = Line(lane.socket, lane.secret, is_connector=lane.is_connector, peer=lane.peer, clock=self._clock)
+        line = line_of(lane, self._clock)
         return Outflow(line, self._outlet, self._pool, self._control, rtt=self._rtt, known=known, clock=self._clock)
 
     def _hear(self, event: messages.Event) -> None:

@@ -15,6 +15,7 @@ MOST_OPEN = 1600  # blocks in memory that are not whole; 400 MB on the longest a
 MOST_WAITING = 256  # blocks that wait for the disk before no further ones are asked for
 AHEAD = 1024  # how many blocks the sender may be ahead of the newest one seen
 MOST_SIZE = 65_507
+LONGEST_US = (1 << 32) - 1  # a delay of more is told as this
 
 
 class Incoming:
@@ -80,10 +81,15 @@ class Assembly:
             self._flags[number & _MASK] = _MISSING
 
     # blocks
-    def is_wanted(self, number: int) -> bool:
-        """Whether a block is still to be put together."""
+    def is_wanted(self, number: int, position: int) -> bool:
+        """Whether a block is still to be put together; not when what is there was cut anew under a later number."""
         offset = number - self._first_open
-        return offset >= 0 and not self._done >> offset & 1
+        if offset < 0 or self._done >> offset & 1:
+            return False
+        if self._positions.get(position, number) > number:
+            self._mark_done(number)
+            return False
+        return True
 
     def begin(self, number: int, size: int, position: int, length: int, buffer: memoryview) -> Incoming:
         """Open a block that its first true datagram announces. Raises RemoteProtocolError for one that cannot be."""
@@ -109,8 +115,24 @@ class Assembly:
         del self._positions[incoming.position]
         self._mark_done(incoming.number)
 
+    def give_up_below(self, floor: int) -> None:
+        """What is missing of earlier blocks comes another way. Raises RemoteProtocolError for an impossible number."""
+        if floor > self._limit + RING:
+            raise RemoteProtocolError(detail="it gives up blocks it was not asked for")
+        if floor <= self._first_open:
+            return
+        for number in [number for number in self.open if number < floor]:
+            del self._positions[self.open.pop(number).position]
+        self._done >>= floor - self._first_open
+        self._first_open = floor
+        self._highest = max(self._highest, floor - 1)
+        self._move_on()
+
     def _mark_done(self, number: int) -> None:
         self._done |= 1 << (number - self._first_open)
+        self._move_on()
+
+    def _move_on(self) -> None:
         if self._done & 1:
             whole = (~self._done & (self._done + 1)).bit_length() - 1
             self._done >>= whole
@@ -123,7 +145,7 @@ class Assembly:
         self._limit = max(self._limit, reach)
         return Feedback(
             newest=max(0, self.newest),
-            delay_us=max(0, int((now - self.newest_at) * 1e6)) if self.newest >= 0 else 0,
+            delay_us=min(LONGEST_US, max(0, int((now - self.newest_at) * 1e6))) if self.newest >= 0 else 0,
             counted_us=int(self.newest_at * 1e6),
             delivered=self.delivered,
             first_open=self._first_open,

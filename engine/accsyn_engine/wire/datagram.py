@@ -31,11 +31,12 @@ WINDOW = 8192  # how many datagrams one feedback speaks of
 MOST_DONE = 2048  # how many blocks, beginning with the first unfinished one
 
 _FEEDBACK = struct.Struct(">QIQQIIHH")
-_PROBE = struct.Struct(">HI")
+_PROBE = struct.Struct(">HII")
 
 # What a datagram may take on usual paths (IPv4, UDP): loopback and jumbo frames, Ethernet, tunnels, the least of IPv6.
 SIZES = (8972, 1472, 1432, 1372, 1232)
 SMALLEST = SIZES[-1]
+PLACE_PROBE = BARE_HEAD.size + _PROBE.size + TAG  # asks whether somebody is there, and makes nobody answer more than it
 
 
 def payload_of(size: int) -> int:
@@ -104,19 +105,23 @@ def read_feedback(body: bytes) -> Feedback:
 
 @dataclass(frozen=True)
 class Probe:
-    """Asks for an answer of the same content; `size` is the length of the whole datagram, so it tells what fits."""
+    """Asks for an answer of the same content; `size` is the length of the whole datagram, so it tells what fits.
+
+    What its sender has not brought of blocks below `floor` it will not bring any more.
+    """
 
     size: int
     token: int
+    floor: int = 0
 
 
 def write_probe(event: Probe) -> bytes:
     """Filled up to its size."""
-    return _PROBE.pack(event.size, event.token).ljust(event.size - BARE_HEAD.size - TAG, b"\0")
+    return _PROBE.pack(event.size, event.token, event.floor).ljust(event.size - BARE_HEAD.size - TAG, b"\0")
 
 
 def write_answer(event: Probe) -> bytes:
-    return _PROBE.pack(event.size, event.token)
+    return _PROBE.pack(event.size, event.token, event.floor)
 
 
 def read_probe(body: bytes) -> Probe:

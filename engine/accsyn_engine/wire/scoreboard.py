@@ -78,7 +78,8 @@ class Scoreboard:
         self._size = size_of(0)
         self._repairs: deque[tuple[int, int]] = deque()  # number it was lost under, owner
         self._blocks: dict[int, Outgoing] = {}
-        self._first_open = 0
+        self._added = 0  # blocks
+        self.first_open = 0  # the receiver misses nothing of blocks below this number
         self._reordering = 0.0  # seconds by which a datagram may come later than one sent after it
         self._guessed = 0  # below this number, "lost" was a guess in silence that teaches nothing
         self.sent = 0  # bytes in all
@@ -103,6 +104,7 @@ class Scoreboard:
 
     # sending
     def add(self, block: Outgoing) -> None:
+        self._added = block.number + 1
         self._blocks[block.number] = block
 
     def repairs(self, most: int) -> Iterator[tuple[int, int]]:
@@ -159,8 +161,7 @@ class Scoreboard:
     # hearing
     def hear(self, feedback: Feedback, now: float, *, srtt: float) -> News:
         """Take a feedback. Raises RemoteProtocolError for one that speaks of what was never sent."""
-        if feedback.newest >= self._next or feedback.newest < 0:
-            raise RemoteProtocolError(detail="it reports a datagram that was not sent")
+        self._check(feedback)
         ahead = feedback.newest - self._newest
         arrived = feedback.arrived & _BITS
         lost = 0
@@ -187,6 +188,12 @@ class Scoreboard:
             sent_at=run.at,
             sent=run.before + (self._newest - run.first + 1) * run.size,
         )
+
+    def _check(self, feedback: Feedback) -> None:
+        if not 0 <= feedback.newest < self._next or feedback.arrived >> feedback.newest + 1:
+            raise RemoteProtocolError(detail="it reports a datagram that was not sent")
+        if feedback.first_open + feedback.done.bit_length() > self._added:
+            raise RemoteProtocolError(detail="it reports a block that was not sent")
 
     def _advance(self, ahead: int) -> int:
         """Move the window; what leaves it without ever having been reported is lost."""
@@ -258,10 +265,10 @@ class Scoreboard:
         return self._runs[index].first - 1 if index < len(self._runs) else self._newest
 
     def _close(self, feedback: Feedback) -> Iterator[Outgoing]:
-        for number in range(self._first_open, min(feedback.first_open, self._first_open + RING)):
+        for number in range(self.first_open, feedback.first_open):
             if (block := self._blocks.pop(number, None)) is not None:
                 yield block
-        self._first_open = max(self._first_open, feedback.first_open)
+        self.first_open = max(self.first_open, feedback.first_open)
         for offset in _ones(feedback.done):
             if (block := self._blocks.pop(feedback.first_open + offset, None)) is not None:
                 yield block

@@ -1,0 +1,114 @@
+"""Two ends of a transfer whose datagrams go through a relay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from accsyn_engine.transfer.connection import Connection
+from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.inflow import Inflow
+from accsyn_engine.transfer.outflow import Outflow
+from accsyn_engine.transfer.receiver import Receiver
+from accsyn_engine.transfer.sender import UNKNOWN, Sender
+from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.work import Control, Item
+from tests.engine.transfer.ends import CLOCK, JOB, Ends, Side, connected
+from tests.engine.transfer.relay import HERE, Relay, Weather
+
+
+@dataclass
+class Run:
+    """One transfer of a folder through a relay."""
+
+    relay: Relay
+    sender: Sender
+    receiver: Receiver
+    ends: Ends
+    control: Control  # the sender's
+
+    @property
+    def outflow(self) -> Outflow:
+        assert self.sender._outflow is not None
+        return self.sender._outflow
+
+    @property
+    def inflow(self) -> Inflow:
+        assert self.receiver._inflow is not None
+        return self.receiver._inflow
+
+    @property
+    def arrived(self) -> int:
+        """Bytes of datagrams."""
+        return self.inflow._book.delivered
+
+    @property
+    def by_streams(self) -> int:
+        """Blocks."""
+        return sum(self.receiver._taken.values())
+
+    def finish(self) -> None:
+        self.ends.outcomes()
+
+
+def without_offload(connection: Connection) -> None:
+    """Its datagrams go and come one by one, as where the kernel has no runs of them."""
+    assert connection.lane is not None
+    port = connection.lane.socket.port
+    connection.lane.socket.close()
+    connection.lane = replace(connection.lane, socket=DatagramSocket(HERE, (port, port), offload=False))
+
+
+@contextmanager
+def running(
+    source: Path,
+    target: Path,
+    weather: Weather | None = None,
+    *,
+    sender_listens: bool = True,
+    offload: bool = True,
+    rate: int | None = None,
+    prepare: Callable[[Relay], None] = lambda _: None,
+    streams: int = 2,
+) -> Iterator[Run]:
+    """Send `source` to `target`/copy."""
+    listener, connector = connected(streams)
+    if not offload:
+        without_offload(listener)
+        without_offload(connector)
+    assert listener.lane is not None
+    assert connector.lane is not None
+    relay = Relay((HERE, listener.lane.socket.port), weather or Weather())
+    prepare(relay)
+    connector.lane = replace(connector.lane, peer=relay.address)
+    sending, receiving = (listener, connector) if sender_listens else (connector, listener)
+    control = Control(rate)
+    sender = Sender(sending, [Item(1, source, "")], control, job=JOB, clock=CLOCK, line=UNKNOWN)
+    receiver = Receiver(
+        receiving,
+        lambda task: Item(task, target, "copy"),
+        Control(),
+        job=JOB,
+        clock=CLOCK,
+        fresh=True,
+        folds=Root.ignores_case,
+    )
+    ends = Ends(Side(sender.run), Side(receiver.run))
+    try:
+        yield Run(relay, sender, receiver, ends, control)
+        ends.outcomes()
+    finally:
+        control.stop("user", "The test is over.")
+        relay.close()
+        ends.join()
+
+
+def until(holds: Callable[[], bool], sentence: str, seconds: float = 10.0) -> None:
+    """Look until it is so."""
+    deadline = CLOCK.monotonic() + seconds
+    while not holds():
+        assert CLOCK.monotonic() < deadline, sentence
+        threading.Event().wait(0.005)
