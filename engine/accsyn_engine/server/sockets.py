@@ -22,6 +22,7 @@ from accsyn_engine.api.errors import BadEnvelopeError
 from accsyn_engine.api.protocol import encode, error_answer
 from accsyn_engine.server.errors import BadCertificateError, CannotListenError, PortInUseError, SocketPathError
 from accsyn_engine.server.paths import short_path
+from accsyn_engine.transfer.channel import retry_soon
 
 REQUEST_LINE_LIMIT = 4 * 1024 * 1024  # bytes; official clients put up to half a megabyte behind the question mark
 GRACE_S = 5  # for calls that are being answered when the server is told to end
@@ -128,6 +129,7 @@ def listen_tcp(host: str, port: int) -> socket.socket:
         raise CannotListenError(host=host, port=port, why=error.strerror or error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        retry_soon(listening)
         listening.bind(address)
         listening.listen(1024)
     except OSError as error:

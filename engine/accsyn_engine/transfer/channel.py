@@ -163,16 +163,21 @@ def check_version(welcome: messages.Event) -> int:
 
 
 def tune(sock: socket.socket) -> None:
-    """No Nagle: frames are written whole. Keep-alive finds a bulk connection whose peer vanished.
-
-    After a line was cut, TCP tries again after a second and not after half a minute, where the kernel lets it (6.15).
-    """
+    """No Nagle: frames are written whole. Keep-alive finds a bulk connection whose peer vanished."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     options = {"TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3}
     for option, value in options.items():
         if hasattr(socket, option):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    retry_soon(sock)
+
+
+def retry_soon(sock: socket.socket) -> None:
+    """Have TCP try again each second after a cut, and not after half a minute, where the kernel lets it (Linux 6.15).
+
+    Connections that a listening socket takes inherit it.
+    """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)

@@ -81,11 +81,14 @@ def test_ports_open_on_the_loopback_only_when_nothing_else_is_announced(addresse
     assert listening_host(addresses) == host
 
 
-def test_waits_double_up_to_the_longest_and_start_again():
-    patience = Patience(lambda: 0.5, first_s=1, longest_s=5)
-    assert [patience.next_s() for _ in range(5)] == [1, 2, 4, 5, 5]
+def test_waits_stay_short_for_two_minutes_then_double_up_to_the_longest_and_start_again():
+    patience = Patience(lambda: 0.5, first_s=0.25, longest_s=5)
+    waits = [patience.next_s() for _ in range(126)]
+    assert waits[:4] == [0.25, 0.5, 1, 1]
+    assert 110 < sum(waits[:120]) < 130
+    assert waits[119:] == [1, 2, 4, 5, 5, 5, 5]
     patience.reset()
-    assert patience.next_s() == 1
+    assert patience.next_s() == 0.25
     assert Patience(lambda: 0.0, first_s=1).next_s() == 0.75
 
 
