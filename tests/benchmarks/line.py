@@ -144,7 +144,8 @@ class Wan:
 
     def readdress(self, old: str, new: str) -> None:
         """Give site b another address, as a router does that was restarted."""
-        for change in (("add", f"{new}/24"), ("del", f"{old}/24")):
+        # In this order: the second address of a net goes with its first.
+        for change in (("del", f"{old}/24"), ("add", f"{new}/24")):
             command = ["ip", "-n", f"{self._id}-b", "addr", change[0], change[1], "dev", "wan0"]
             subprocess.run(command, check=True)
 

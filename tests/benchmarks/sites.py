@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from accsyn_engine.demo.processes import Child, Children
 from accsyn_plugins.errors import AccsynError
-from tests.benchmarks.line import A, B, Counters, Wan
+from tests.benchmarks.line import A, Counters, Wan
 from tests.benchmarks.loads import allocated
 from tests.benchmarks.usage import Meter
 from tests.benchmarks.watch import NS, FirstPacket, LogStamps, carried
@@ -82,7 +82,7 @@ class Moved:
             "redundant_share": round(self.sent_twice / max(self.bytes, 1), 4),
             "packets_received": self.kinds,
             "path": self.path.row if self.path else {},
-            **self.told,
+            "told": self.told,
         }
 
 
@@ -123,9 +123,11 @@ class Sites:
             self._server = world.serve("--host", A, "--advertise", A, "--ports", self._ports)
             world.session().create("user", {"code": VENDOR})
         with self.wan.inside("b"):
-            self.vendor = world.agent(VENDOR, "--advertise", B)
+            self.vendor = world.agent(VENDOR)  # as at home: it advertises nothing
 
     def __exit__(self, *stop: object) -> None:
+        for process in self.world.processes():
+            process.kill()  # nothing of it is wanted any more, and a polite end may wait for a line that is cut
         self._stack.__exit__(None, None, None)
 
     def pids(self) -> dict[str, int]:
