@@ -254,7 +254,7 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     "transfer",
     metadata,
     _id(),
-    Column("job_id", ID, ForeignKey("job.id", ondelete="CASCADE"), index=True),  # null: a probe of the line
+    Column("job_id", ID, ForeignKey("job.id", ondelete="CASCADE")),  # null: a probe of the line
     Column("probe", JSON),  # a probe's {"seconds", "bytes"}
     Column("attempt", Integer, nullable=False),
     Column("state", String(16), nullable=False),  # offered | accepted | listening | running | ended
@@ -280,6 +280,7 @@ transfer = Table(  # one attempt of a job: two agents, one session between them,
     Column("error", Text),
     Column("created", BigInteger, nullable=False),
     Column("ended", BigInteger),
+    UniqueConstraint("job_id", "attempt"),
     Index("ix_transfer_lease", "lease_until"),
     Index("ix_transfer_sender", "sender_id", "state"),
     Index("ix_transfer_receiver", "receiver_id", "state"),

@@ -403,9 +403,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["receiver_id"], ["client.id"], name=op.f("fk_transfer_receiver_id")),
         sa.ForeignKeyConstraint(["sender_id"], ["client.id"], name=op.f("fk_transfer_sender_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transfer")),
+        sa.UniqueConstraint("job_id", "attempt", name=op.f("uq_transfer_job_id_attempt")),
     )
     with op.batch_alter_table("transfer", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_transfer_job_id"), ["job_id"], unique=False)
         batch_op.create_index("ix_transfer_lease", ["lease_until"], unique=False)
         batch_op.create_index("ix_transfer_receiver", ["receiver_id", "state"], unique=False)
         batch_op.create_index("ix_transfer_sender", ["sender_id", "state"], unique=False)
@@ -452,7 +452,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_transfer_sender")
         batch_op.drop_index("ix_transfer_receiver")
         batch_op.drop_index("ix_transfer_lease")
-        batch_op.drop_index(batch_op.f("ix_transfer_job_id"))
 
     op.drop_table("transfer")
     with op.batch_alter_table("task", schema=None) as batch_op:
