@@ -15,6 +15,7 @@ import platform
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +30,9 @@ NOTE = (
     "everything is verified and signed (the time its log was written); on loopback: from the submission to done. The "
     "engine encrypts, hashes every file at both ends and fsyncs it; the peers leave the last two out unless they say so."
 )
+
+
+END = threading.Event()  # somebody asked for it
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ def run(wanted: list[Bench], options: Options, out: Path) -> dict[str, Any]:
         try:
             row = bench.measure(options)
         except Exception as error:  # one that fails must not cost the others
+            if END.is_set():
+                raise  # an error on the way out
             print(f"{bench.name} failed: {error!r}", file=sys.stderr)
             row = {"name": bench.name, "failed": repr(error)}
         report.setdefault(bench.section, []).append(row)
@@ -102,13 +108,21 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def end(number: int, _: object) -> None:
+    """Leave by way of every context, so that lines and processes go; a second signal waits for the first one's work."""
+    if not END.is_set():
+        END.set()
+        sys.exit(128 + number)
+
+
 def main() -> None:
     given = arguments()
     wanted = chosen(given.only)
     if given.list:
         print("\n".join(f"{bench.section}: {bench.name}" for bench in wanted))
         return
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that lines and processes go as with Ctrl-C
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
     given.out.mkdir(parents=True, exist_ok=True)
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=given.dir or (memory if memory.exists() else None)) as top:

@@ -22,7 +22,7 @@ ELSEWHERE = "10.99.0.3"
 BEGUN = 0.1  # of the file is there when the fault comes
 LOOK_S = 0.005
 RESUME_S = 2.0  # in which it must move again
-PATIENCE_S = 300.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)

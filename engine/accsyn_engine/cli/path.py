@@ -28,10 +28,11 @@ def path(engine: Engine, *, target: str, source: str | None, seconds: int, last:
         return
     wanted = {"target": target, "source": source, "seconds": seconds}
     found = engine.result("PUT", "path/measure", {name: value for name, value in wanted.items() if value is not None})
-    print_answer({"path": found}, _sentence(found), as_json=as_json)
+    print_answer({"path": found}, sentence(found), as_json=as_json)
 
 
-def _sentence(found: dict[str, Any]) -> str:
+def sentence(found: dict[str, Any]) -> str:
+    """What was measured, for people; `found` is the engine's answer."""
     capacity = speed_text(found["capacity"]) if found["capacity"] is not None else "unknown"
     return "\n".join(
         (

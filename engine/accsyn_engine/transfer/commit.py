@@ -100,6 +100,8 @@ class Committer:
         for arrival in group:
             arrival.close()
         self._stowage.land(group, Outcome.LANDED)
+        if self._stowage.is_settled():
+            self._link.nudge()
 
     def _settle_alone(self, root: Root, folder: str, arrival: Arrival) -> None:
         """One name of a group was refused: find out which."""

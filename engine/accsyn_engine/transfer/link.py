@@ -61,6 +61,10 @@ class Link:
             self._error = error
         self._bell.ring()
 
+    def nudge(self) -> None:
+        """Something has changed that `tick` looks at; from any thread."""
+        self._bell.ring()
+
     def finish(self) -> None:
         """End well once everything posted is sent; from the thread of `run`."""
         self._is_finished = True

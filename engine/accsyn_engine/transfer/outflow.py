@@ -25,7 +25,7 @@ from accsyn_engine.wire.session import HEAD_ROOM
 TURN_S = 0.001  # a batch is about what the pace allows in this time
 CATCH_UP_S = 0.1  # how much of a delay of ours is made up for ...
 BEHIND_S = 0.02  # so late, this machine does not keep up with the pace
-CATCH_UP_RATE = 2.0  # ... and how much faster than the pace that may go
+BURST_S, CATCH_UP_RATE = 0.004, 2.0  # ... in bursts as long as the pace has it, and how much faster than the pace
 IDLE_S = 0.25
 FULL_S = 0.005  # a look again while the window or the socket is full
 SILENT_RTTS, SILENT_S = 4, 0.3  # without news for the longer of both, all that is out counts as lost
@@ -75,13 +75,15 @@ class Outflow:
         self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known)
         self.book = Scoreboard()
         line.on_sent = self._note_bare
+        pool.resize(self._memory())
         self._bell = Bell()
         outlet.wake = self._bell.ring
         self._emitter = Emitter(line, self.book, clock)
         self._queue: deque[Outgoing] = deque()  # cut, and not all of it sent
         self._blocks = 0
         self._size = 0  # of datagrams, as blocks are cut now
-        self._due = now
+        self._due = self._not_before = now  # when the pace has the next bytes, and when they may go
+        self._burst = 0.0  # seconds' worth of bytes sent at once because this machine was late
         self._news_at = now  # when something newer was reported
         self._probed_at = -PROBE_S
         self._is_silent = False
@@ -145,9 +147,7 @@ class Outflow:
         if self._is_silent or self.book.in_flight:
             self._mind_silence(now)
         self._find_out(now)
-        if now < self._due:
-            return self._due
-        return self._send(now)
+        return self._send(now) if now >= self._not_before else self._not_before
 
     def _ask(self, now: float) -> float:
         """The line is not open yet: knock."""
@@ -232,7 +232,11 @@ class Outflow:
             )
         )
         self._is_idle = False
-        self._pool.resize(max(LEAST_MEMORY, min(MEMORY, 2 * self.rate.window)))
+        self._pool.resize(self._memory())
+
+    def _memory(self) -> int:
+        """What the blocks may take: those on the line, those sent again, those read ahead."""
+        return max(LEAST_MEMORY, min(MEMORY, 2 * self.rate.window))
 
     def _release(self, block: Outgoing) -> None:
         load = block.handle
@@ -283,12 +287,16 @@ class Outflow:
     def _emit(self, pieces: list[Piece], now: float) -> float:
         """Send these; gives the moment when the pace allows the next ones."""
         takes = self._emitter.emit(pieces, now) / max(self.rate.rate, 1.0)
-        is_behind = now - self._due > BEHIND_S
+        is_late, is_behind = now > self._due, now - self._due > BEHIND_S
         is_capped = self.rate.cap is not None and self.rate.rate >= self.rate.cap
         self._reasons["cpu" if is_behind else "cap" if is_capped else "line"] += 1
         self._due = max(self._due, now - CATCH_UP_S) + takes
-        self._due = max(self._due, now + takes / CATCH_UP_RATE)
-        return self._due
+        self._burst = self._burst + takes if is_late else 0.0
+        self._not_before = self._due
+        if self._burst > BURST_S:
+            self._burst = 0.0
+            self._not_before = now + BURST_S / CATCH_UP_RATE
+        return self._not_before
 
     def _choose(self, most: int) -> list[Piece]:
         """What goes next: lost pieces first, then new ones."""

@@ -64,9 +64,9 @@ class _ProbeSender(Sender):
             position += BLOCK
         self._is_filled = True
 
-    def _finish_if_settled(self) -> None:
+    def _finish(self) -> None:
         if self._is_filled and (self._outflow is None or not self._outflow.book.in_flight):
-            super()._finish_if_settled()
+            super()._finish()
 
 
 class _ProbeReceiver(Receiver):

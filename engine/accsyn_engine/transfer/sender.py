@@ -87,6 +87,7 @@ class Sender:
         self._held_until = self._reported_at = 0.0
         self._is_holding = False
         self._statement: Statement | None = None
+        self._is_final = False  # the statement is of what has happened
         self._signature = b""
         self._receipt: dict[str, Any] | None = None
 
@@ -95,6 +96,7 @@ class Sender:
             self._link.on_end(ending)
         if self._outflow is not None:
             self._link.on_end(self._outflow.end)
+            self._link.start("datagrams", self._outflow.run)  # it knocks at once; there is nothing to send yet
         self._control.attach(self._link.fail)
         self._link.post(messages.Offer(self._job))
         try:
@@ -156,7 +158,6 @@ class Sender:
         if self._outflow is None:
             self._outlet.open_to_streams(takes_streams=True)
             return
-        self._link.start("datagrams", self._outflow.run)
         self._is_holding = True
         self._held_until = self._clock.monotonic() + max(HOLD_S, HOLD_RTTS * self._rtt)
 
@@ -210,7 +211,7 @@ class Sender:
         if now - self._reported_at > REPORT_S:
             self._reported_at = now
             self._control.report(line=self._line_state())
-        self._finish_if_settled()
+        self._finish()
 
     def _line_state(self) -> LineState:
         if self._outflow is not None and self._outflow.carries:
@@ -219,16 +220,22 @@ class Sender:
         limit = "cap" if self._limiter.is_holding else "sender-disk" if self._outlet.is_empty else "line"
         return LineState(transport="tcp", streams=self._streams.alive, rtt_s=rtt, limited_by=limit)
 
-    def _finish_if_settled(self) -> None:
-        if self._statement is not None or not self._shipment.is_settled():
+    def _finish(self) -> None:
+        """Sign what will be true when all has landed, as soon as that can be told; and what is true, once all is settled.
+
+        The receiver signs only what did happen, so the early word saves it a round trip and promises nothing.
+        """
+        if self._is_final or self._receipt is not None:
             return
-        shipment, ticket = self._shipment, self._connection.ticket
-        root = shipment.root.digest()
-        self._statement = Statement(
-            self._job, ticket.transfer, root, shipment.done, shipment.done_size, shipment.failed
-        )
-        self._signature = signature_of(self._statement, ticket)
-        self._link.post(messages.Finish(root, shipment.done, shipment.done_size, shipment.failed, self._signature))
+        self._is_final = self._shipment.is_settled()
+        sums = self._shipment.sums() if self._is_final else self._shipment.expected()
+        if sums is None or (self._statement is not None and not self._is_final):
+            return
+        ticket = self._connection.ticket
+        statement = Statement(self._job, ticket.transfer, sums.root, sums.files, sums.size, sums.failed)
+        if statement != self._statement:
+            self._statement, self._signature = statement, signature_of(statement, ticket)
+        self._link.post(messages.Finish(sums.root, sums.files, sums.size, sums.failed, self._signature))
 
     def _take_receipt(self, receipt: messages.Receipt) -> None:
         assert self._statement is not None  # noqa: S101  # the table lets no receipt come before our finish

@@ -43,6 +43,16 @@ class Parcel:
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What both ends sign: the root over all entries, files and bytes in place, entries that failed."""
+
+    root: bytes
+    files: int
+    size: int
+    failed: int
+
+
+@dataclass(frozen=True)
 class Gap:
     """A piece of the stream within one entry that was read before, and is read again because it was lost."""
 
@@ -235,6 +245,30 @@ class Shipment:
             self.done += 1
             self.done_size += entry.size
         self.root.add(entry, parcel.outcome, parcel.digest)
+
+    def sums(self) -> Sums:
+        """What is settled so far."""
+        with self._changed:
+            return Sums(self.root.digest(), self.done, self.done_size, self.failed)
+
+    def expected(self) -> Sums | None:
+        """What will be settled if all that is open lands; None while that cannot be told."""
+        with self._changed:
+            if not self.is_walked or self._pages or self._again:
+                return None
+            root, files, size, failed = self.root.copy(), self.done, self.done_size, self.failed
+            for parcel in self._parcels:
+                is_file, outcome = parcel.entry.kind is Kind.FILE, parcel.outcome
+                digest = EMPTY_DIGEST if is_file and not parcel.entry.size else parcel.digest
+                if outcome is Outcome.OPEN:
+                    if is_file and not digest:
+                        return None
+                    outcome = Outcome.LANDED
+                files += is_file and outcome is not Outcome.FAILED
+                size += parcel.entry.size if outcome is not Outcome.FAILED else 0
+                failed += outcome is Outcome.FAILED
+                root.add(parcel.entry, outcome, digest)
+            return Sums(root.digest(), files, size, failed)
 
     def is_settled(self) -> bool:
         with self._changed:

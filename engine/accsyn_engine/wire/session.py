@@ -67,6 +67,7 @@ class State(enum.Enum):
 
 _SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Failed, Ping), State.LISTING)
 _SAME_WHILE_SENDING = dict.fromkeys((Digests, Failed, Ping), State.LISTED)
+_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Failed, Finish, Ping), State.FINISHED)
 _ANSWERS = (Wants, Ack, Taken, Failed, Repair, Ping)
 
 # The whole protocol: what a side may say in each state, and its state after it.
@@ -80,7 +81,7 @@ NEXT: dict[State, dict[type[Event], State]] = {
     State.ACCEPTING: {Accept: State.ANSWERING, Ping: State.ACCEPTING, Stop: State.STOPPED},
     State.LISTING: {**_SAME_WHILE_LISTING, ManifestEnd: State.LISTED, Stop: State.STOPPED},
     State.LISTED: {**_SAME_WHILE_SENDING, Finish: State.FINISHED, Stop: State.STOPPED},
-    State.FINISHED: {Ping: State.FINISHED, Bye: State.DONE, Stop: State.STOPPED},
+    State.FINISHED: {**_SAME_WHILE_FINISHED, Bye: State.DONE, Stop: State.STOPPED},
     State.ANSWERING: {**dict.fromkeys(_ANSWERS, State.ANSWERING), Stop: State.STOPPED},
     State.SIGNING: {**dict.fromkeys(_ANSWERS, State.SIGNING), Receipt: State.DONE, Stop: State.STOPPED},
     State.BULK: {Block: State.FEEDING},

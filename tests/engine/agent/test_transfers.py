@@ -269,3 +269,16 @@ def test_ports_that_are_all_taken_are_a_sentence_and_tried_again(match, small_en
         match.begin("t1")
         end = small_engine.wait_for("transfers/t1/end")[0]
     assert (end["outcome"], end["error"]["code"]) == ("lost", "ports-busy")
+
+
+def test_a_limit_of_zero_holds_the_bytes_and_the_next_one_lets_them_go(match, small_engine, tmp_path):
+    small_engine.progress_answer = {"state": "running", "limit": 0, "reason": ""}
+    (tmp_path / "volume" / "a.raw").write_bytes(os.urandom(3_000_000))
+    small_engine.tasks = [task(0, "a.raw")]
+    match.begin("t1")
+    reports = small_engine.wait_for("transfers/t1/progress", 8)
+    # One block may be on its way when the answer comes.
+    assert all(report["moved"] <= 1 << 20 for report in reports)
+    small_engine.progress_answer = {"state": "running", "limit": None, "reason": ""}
+    assert [end["outcome"] for end in match.ends("t1")] == ["done", "done"]
+    assert all("rate" in report and "line" not in report for report in reports)

@@ -65,6 +65,14 @@ def test_a_studios_first_hour_through_each_door(say: Callable[..., Said]) -> Non
     assert done("acl-why", "acl", "why", VENDOR, "share=p2/DATASET_001")["read"] is False
 
     assert done("job-list", "job", "list")["jobs"] == []
+    rows = ("--schedule", "mon-fri 08:00-18:00 5", "--schedule", "sat,sun 00:00-24:00 5")
+    capped = done("limit-set", "limit", "set", "user", VENDOR, "--speed", "5", *rows)["limit"]
+    assert (capped["name"], capped["bytes_per_s"], capped["schedule"].count(";")) == (VENDOR, 5_000_000, 1)
+    zone = done("limit-set", "limit", "set", "workspace", "--timezone", "Europe/Stockholm")["limit"]
+    assert zone["timezone"] == "Europe/Stockholm"
+    assert [row["scope"] for row in done("limit-list", "limit", "list")["limits"]] == ["user"]
+    assert done("limit-clear", "limit", "clear", "user", VENDOR)["limit"]["speed"] is None
+    assert done("path", "path", VENDOR, "--last")["paths"] == []
     hook = done("hook-set", "hook", "set", "job-post-done-server", "python3 done.py ${PATH_JSON_INPUT}")
     assert hook["command"] == "python3 done.py ${PATH_JSON_INPUT}"
     assert done("hook-runs", "hook", "runs")["runs"] == []
@@ -75,6 +83,13 @@ def test_a_studios_first_hour_through_each_door(say: Callable[..., Said]) -> Non
 def test_people_get_tables_and_sentences(engine: Running) -> None:
     assert engine.cli("user", "list").out.splitlines()[0].split() == ["code", "name", "role", "status"]
     assert engine.cli("job", "list").out == "There are no such jobs.\n"
+    assert engine.cli("limit", "list").out == "Nothing is capped.\n"
+    said = engine.cli("limit", "set", "workspace", "--speed", "12", "--schedule", "daily 00:00-24:00 unlimited").out
+    assert said.startswith("workspace geoscan: unlimited now (")
+    listed = engine.cli("limit", "list").out.splitlines()
+    assert listed[0].split() == ["of", "name", "speed", "schedule", "now", "transfers"]
+    assert engine.cli("limit", "clear", "workspace").out == "workspace geoscan: unlimited now\n"
+    assert engine.cli("path", ADMIN, "--last").out == "Nothing has been sent there yet; measure it.\n"
     key = engine.cli("user", "key", ADMIN).out
     assert len(key.strip()) >= 32
 
@@ -110,6 +125,13 @@ def test_the_environment_names_the_engine(engine: Running) -> None:
         (("job", "show", "nothing"), "not-found"),
         (("job", "pause", "nothing"), "not-found"),
         (("hook", "set", "no-such-hook-server", "true"), None),
+        (("limit", "set", "user", ADMIN, "--speed", "fast"), "bad-speed"),
+        (("limit", "set", "user", ADMIN, "--schedule", "office hours 5"), "bad-schedule"),
+        (("limit", "set", "workspace", "--timezone", "Mars/Olympus"), "bad-timezone"),
+        (("limit", "set", "agent", "nobody", "--speed", "5"), "not-found"),
+        (("limit", "clear", "job", "nothing"), "not-found"),
+        (("path", "nobody@x.org"), "not-found"),
+        (("path", ADMIN), "path-not-measured"),
     ],
 )
 def test_bad_input_gets_a_sentence_with_a_code(engine: Running, words: tuple[str, ...], code: str | None) -> None:
@@ -118,6 +140,21 @@ def test_bad_input_gets_a_sentence_with_a_code(engine: Running, words: tuple[str
     plain = engine.cli(*words)
     assert plain.err == error["message"] + "\n"
     assert plain.out == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("limit", "set", "user", "--speed", "5"),
+        ("limit", "set", "user", ADMIN),
+        ("limit", "set", "user", ADMIN, "--timezone", "UTC"),
+        ("limit", "set", "planet", "--speed", "5"),
+        ("path", ADMIN, "--seconds", "0"),
+    ],
+)
+def test_a_limit_or_path_that_says_too_little_gets_exit_code_2(engine: Running, words: tuple[str, ...]) -> None:
+    said = engine.cli(*words, "--json")
+    assert (said.code, said.error["code"]) == (2, "usage")
 
 
 def test_a_wrong_key_gets_a_sentence(engine: Running) -> None:

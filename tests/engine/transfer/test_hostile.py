@@ -167,15 +167,22 @@ def test_sending_everything_twice_changes_nothing(sender: tuple[Script, Side], t
     assert (target / "b").read_bytes() == b"five"
 
 
-def test_finishing_early_or_with_another_root_gets_no_receipt(sender: tuple[Script, Side]) -> None:
+def test_an_early_finish_is_signed_only_once_everything_is_settled(sender: tuple[Script, Side]) -> None:
     script, side = sender
     script.say(page(file(b"a")), ManifestEnd(1, 1, 4), Finish(bytes(32), 1, 4, 0, b""))
-    refused(side, "before everything is settled")
+    script.feed(0, b"four")
+    script.until(messages.Ack)
+    assert side.outcome is None
+    script.say(Digests(((0, blake3(b"four").digest()),)), Finish(bytes(32), 1, 4, 0, b""))
+    side.join()
+    assert isinstance(side.error, TransferError)
+    assert side.error.code == "receipt-invalid"
 
 
 def test_another_root_than_ours_gets_no_receipt(sender: tuple[Script, Side]) -> None:
     script, side = sender
-    script.say(ManifestEnd(0, 0, 0), Finish(bytes(32), 0, 0, 0, b""))
+    finish = Finish(bytes(32), 0, 0, 0, b"")
+    script.say(ManifestEnd(0, 0, 0), finish, finish)
     side.join()
     assert isinstance(side.error, TransferError)
     assert side.error.code == "receipt-invalid"

@@ -199,8 +199,9 @@ def _write_numbers(work: Work, row: Row[Any], numbers: dict[str, Any], *, speed:
 
 
 def _count(numbers: dict[str, Any], name: str) -> int:
-    value = numbers.get(name) or 0
-    return min(max(int(value), -1), 2**62) if isinstance(value, (int, float)) else 0
+    value = numbers.get(name)
+    # JSON as Python reads it has NaN, which differs from itself, and Infinity.
+    return int(min(max(value, -1), 2**62)) if isinstance(value, (int, float)) and value == value else 0  # noqa: PLR0124 - asks for NaN
 
 
 def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:

@@ -123,12 +123,12 @@ def _keys(row: Row[Any]) -> frozenset[str]:
 def find(work: Work, caller: Caller, scope: str | None = None, id: str | None = None) -> list[dict[str, Any]]:
     """List the caps: those of everything but jobs, and of the jobs that run now; or of one entity, set or not.
 
-    `bytes_per_s` is what holds at this moment: null for no cap, 0 for standing still.
+    `bytes_per_s` is what holds at this moment: null for no cap, 0 for standing still. Raises NotFoundError.
     """
     if scope is not None and scope not in _NAMES:
         raise BadValueError(what=f'Caps belong to one of {", ".join(_NAMES)}, not to "{scope}".')
     running = _running(work)
-    named = [id] if scope == "job" and id else [row.job_id for row in running]
+    named = [jobs.require(work, caller, id).id] if scope == "job" else [row.job_id for row in running]
     seen = select(job.c.id, job.c.settings).where(job.c.id.in_(named), jobs.visible_jobs(caller))
     limits = _read(work, {row.id: row.settings for row in work.connection.execute(seen)})
     under = Counter(key for row in running for key in _keys(row))

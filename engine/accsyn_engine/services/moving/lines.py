@@ -6,7 +6,6 @@ disk keeps up. A number that makes no sense counts as not told: it must not end 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -47,9 +46,8 @@ def _word(value: object, allowed: frozenset[str]) -> str | None:
 
 
 def _number(value: object, most: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value) if 0 <= value <= most else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value <= most else None  # type: ignore[operator, arg-type]  # is_number
 
 
 def _whole(value: object, most: int) -> int | None:
@@ -97,7 +95,7 @@ def remember(work: Work, transfer_id: str) -> None:
     """Keep what a transfer found out about the line, one row for each pair of agents and direction."""
     row = work.connection.execute(select(transfer).where(transfer.c.id == transfer_id)).one()
     told = row.sender_line
-    if told is None or told["transport"] is None or (told["capacity"] is None and told["min_rtt_s"] is None):
+    if told is None or told.get("transport") is None or (told["capacity"] is None and told["min_rtt_s"] is None):
         return
     known = of_pair(work, row.sender_id, row.receiver_id)
     pair = line.c.sender_id == row.sender_id, line.c.receiver_id == row.receiver_id
