@@ -2,6 +2,7 @@
 #   make demo    the tutorial's story on this machine (installs the runtime set only)
 #   make test    style, types, layers, tests; FULL=1 turns a skip that is not on tests/skips.txt into a failure
 #   make bench   the figures of the README, as JSON and a plot in build/bench; BENCH_ARGS=--list names them
+#   make fuzz    minutes of spoilt bytes for every decoder of the protocol; FUZZ_ARGS='--seconds 600 --seed 7'
 #   make fix     formats and mends what can be mended by machine
 PYTHON ?= python3
 PYTHON39 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/3.9.*/bin/python3.9) $(shell command -v python3.9 2>/dev/null))
@@ -15,7 +16,7 @@ export ACCSYN_FULL := $(FULL)
 # The tools' answers must not depend on who runs them.
 unexport PYTHONPATH PYTHONHOME ACCSYN_SERVER ACCSYN_CA ACCSYN_API_USER ACCSYN_API_KEY ACCSYN_WORKSPACE ACCSYN_DOMAIN ACCSYN_PROXY
 
-.PHONY: demo test check python39 pytest bench fix clean
+.PHONY: demo test check python39 pytest bench fuzz fix clean
 .DEFAULT_GOAL := test
 
 demo: .venv/runtime
@@ -43,6 +44,9 @@ pytest: .venv/complete
 
 bench: .venv/bench
 	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+fuzz: .venv/complete
+	$(BIN)/python -m tests.engine.fuzz $(FUZZ_ARGS)
 
 fix: .venv/complete
 	$(BIN)/ruff check --fix .

@@ -20,6 +20,7 @@ class Pool:
         self._most = most
         self._free: dict[int, list[memoryview]] = {HEAD_ROOM + size: [] for size in _SIZES}
         self._out = 0  # bytes handed out
+        self._kept = 0  # bytes free
         self._is_over = False
 
     def get(self, capacity: int) -> memoryview:
@@ -31,14 +32,25 @@ class Pool:
             if self._is_over:
                 raise Ended
             self._out += size
-            free = self._free[size]
-            return free.pop() if free else memoryview(bytearray(size))
+            return self._take(size)
+
+    def _take(self, size: int) -> memoryview:
+        if self._free[size]:
+            self._kept -= size
+            return self._free[size].pop()
+        if self._out + self._kept > self._most:  # buffers of the other size are not to be kept beside these
+            for free in self._free.values():
+                free.clear()
+            self._kept = 0
+        return memoryview(bytearray(size))
 
     def put(self, buffer: memoryview) -> None:
         """Give a buffer back."""
         with self._changed:
             self._out -= len(buffer)
-            self._free[len(buffer)].append(buffer)
+            if self._out + self._kept + len(buffer) <= self._most:
+                self._free[len(buffer)].append(buffer)
+                self._kept += len(buffer)
             self._changed.notify_all()
 
     def resize(self, most: int) -> None:

@@ -44,6 +44,7 @@ class Relay:
         self.passed = 0  # datagrams towards the target, lost ones included
         self.longest = 0  # bytes of a datagram that got through
         self.script: dict[int, Callable[[], None]] = {}  # what happens after so many datagrams of either direction
+        self.first: socket.socket | None = None  # somebody whose copy is always there before the original
         self._random = random.Random(seed)
         self._front, self._back = _Side(_socket(), None), _Side(_socket(), target)
         self.address: Address = self._front.sock.getsockname()
@@ -101,6 +102,9 @@ class Relay:
         if weather.is_cut or len(frame) > weather.most or chance() < weather.loss:
             return
         self.longest = max(self.longest, len(frame))
+        if self.first is not None and to is self._back:
+            assert to.to is not None
+            self.first.sendto(frame, to.to)
         if chance() < weather.spoils:
             spoilt = bytearray(frame)
             spoilt[self._random.randrange(len(frame))] ^= 1 << self._random.randrange(8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ MIDDLE = 400  # datagrams, of about 2,300
 SLOW = 4_000_000  # bytes per second
 
 
-def at_the_middle(weather: Weather, **changes: object) -> object:
+def at_the_middle(weather: Weather, **changes: object) -> Callable[[Relay], None]:
     """Changes the weather after some datagrams."""
 
     def change() -> None:

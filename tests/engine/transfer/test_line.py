@@ -86,11 +86,11 @@ def taken(sock: DatagramSocket, seconds: float = 0.05) -> list[bytes]:
 
 
 def test_a_line_opens_in_both_directions_with_the_longest_size_that_gets_through(pair: Pair) -> None:
-    assert not pair.listener.is_open
+    lines = (pair.listener, pair.connector)
+    assert [line.is_open for line in lines] == [False, False]
     pair.connector.probe()
     pair.turn()
-    assert pair.listener.is_open
-    assert pair.connector.is_open
+    assert [line.is_open for line in lines] == [True, True]
     assert (pair.listener.size, pair.connector.size) == (SIZES[0], SIZES[0])
     assert pair.listener.peer == address(pair.connector)
 

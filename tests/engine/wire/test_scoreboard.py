@@ -271,8 +271,9 @@ class Model(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.window = scoreboard.WINDOW
-        scoreboard.WINDOW, scoreboard._BITS = 16, (1 << 16) - 1
+        self.changes = pytest.MonkeyPatch()
+        self.changes.setattr(scoreboard, "WINDOW", 16)
+        self.changes.setattr(scoreboard, "_BITS", (1 << 16) - 1)
         self.book = Scoreboard()
         self.now = 0.0
         self.next = self.blocks = 0
@@ -286,7 +287,7 @@ class Model(RuleBasedStateMachine):
         self.arrived: set[int] = set()  # at the receiver
 
     def teardown(self) -> None:
-        scoreboard.WINDOW, scoreboard._BITS = self.window, (1 << self.window) - 1
+        self.changes.undo()
 
     def lose(self, numbers: Iterable[int]) -> None:
         for number in sorted(numbers):
