@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from blake3 import blake3
 
 from accsyn_engine.transfer import files
-from accsyn_engine.transfer.arrival import Arrival, job_prefix
+from accsyn_engine.transfer.arrival import Arrival, Site, job_prefix
 from accsyn_engine.transfer.belt import Belt
 from accsyn_engine.transfer.commit import Committer
 from accsyn_engine.transfer.errors import (
@@ -18,19 +20,40 @@ from accsyn_engine.transfer.errors import (
     PeerLost,
     TransferError,
 )
-from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.files import Root, Stat, read_stat, sentence
 from accsyn_engine.transfer.gauge import Gauge
 from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.shipment import OPEN_ENTRIES
 from accsyn_engine.transfer.stowage import Stowage
-from accsyn_engine.transfer.tree import join, split
+from accsyn_engine.transfer.stowing import Stower
+from accsyn_engine.transfer.tree import Folder, join, split
 from accsyn_engine.transfer.work import Item
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import Kind, Outcome
 
-MOST_COMING = 2 * OPEN_ENTRIES
+FEWEST_COMING = 4096
 BACKLOG = 32  # frames that wait for the survey before the session stops reading
+
+_NOTHING = memoryview(b"")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A folder that is open for looking at several files."""
+
+    root: Root
+    path: str
+    folder: Folder
+    is_new: bool  # made by us a moment ago
+
+    def stat(self, arrival: Arrival) -> Stat | None:
+        """What lies there already under the file's name."""
+        try:
+            return read_stat(arrival.path, self.folder.stat(arrival.name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise sentence(arrival.path, error) from error
 
 
 class Surveyor:
@@ -41,6 +64,7 @@ class Surveyor:
         *,
         stowage: Stowage,
         committer: Committer,
+        stower: Stower,
         link: Link,
         gauge: Gauge,
         resumed: Belt[Arrival],
@@ -52,6 +76,7 @@ class Surveyor:
     ) -> None:
         self._stowage = stowage
         self._committer = committer
+        self._stower = stower
         self._link = link
         self._gauge = gauge
         self._resumed = resumed
@@ -62,9 +87,11 @@ class Surveyor:
         self._finish = finish
         self._items: dict[int, Item] = {}
         self._roots: dict[Path, Root] = {}
+        self._sites: dict[Path, Site] = {}
         self._folded: dict[Path, set[bytes] | None] = {}  # None where the disk tells names apart
         self._coming: dict[tuple[Path, str], Arrival] = {}
-        self._folder: tuple[Path, str] | None = None  # the last one known to exist
+        self._most_coming = FEWEST_COMING
+        self._held: _Held | None = None  # the folder of the files looked at now
         self._touched: set[tuple[Path, str]] = set()
         self._owed: dict[Path, int] = {}  # bytes asked for, by root
         self._page = 0
@@ -99,12 +126,18 @@ class Surveyor:
             position += entry.size
         present = bytearray((len(arrivals) + 7) // 8)
         ranges: list[tuple[int, int]] = []
-        for number, arrival in enumerate(arrivals):
-            self._look(arrival)
-            if arrival.outcome is Outcome.PRESENT:
-                present[number // 8] |= 1 << (number % 8)
-            elif arrival.outcome is Outcome.OPEN:
-                _extend(ranges, arrival.missing())
+        there = 0
+        try:
+            for number, arrival in enumerate(arrivals):
+                self._look(arrival)
+                if arrival.outcome is Outcome.PRESENT:
+                    present[number // 8] |= 1 << (number % 8)
+                    there += arrival.entry.size
+                elif arrival.outcome is Outcome.OPEN:
+                    _extend(ranges, arrival.missing())
+        finally:
+            self._let_go()
+        stowage.count(there)
         self._check_room()
         self._link.post(messages.Wants(page.page, bytes(present), tuple(ranges)))
         stowage.add(arrivals)
@@ -113,15 +146,15 @@ class Surveyor:
     def _look(self, arrival: Arrival) -> None:
         """Decide what becomes of one entry as far as the disk can tell."""
         kind = arrival.entry.kind
-        root_path, root = self._place(arrival)
+        root_path = self._place(arrival)
         if kind is Kind.OTHER:
             return  # its failure follows
         try:
             if kind is Kind.FOLDER:
-                self._make_folder(root_path, root, arrival.path)
+                arrival.root.mkdir(arrival.path)
                 arrival.outcome = Outcome.LANDED
             else:
-                self._look_at_file(arrival, root_path, root)
+                self._look_at_file(arrival, root_path)
         except (DiskFull, PeerLost):
             raise
         except TransferError as error:
@@ -130,7 +163,7 @@ class Surveyor:
             )
             self._stowage.fail(arrival, refused.code, refused.message, self._link.post)
 
-    def _place(self, arrival: Arrival) -> tuple[Path, Root]:
+    def _place(self, arrival: Arrival) -> Path:
         """Where an entry lands: below the destination of its task and nowhere else."""
         task = arrival.entry.task
         if task not in self._items:
@@ -141,39 +174,61 @@ class Surveyor:
         item = self._items[task]
         if item.root not in self._roots:
             self._roots[item.root] = Root(item.root)
-        root = self._roots[item.root]
-        arrival.place(root, join(item.path, names.to_text(arrival.entry.path)), self._job, self._gauge)
-        return item.root, root
+            self._sites[item.root] = Site(self._roots[item.root], self._job, self._gauge)
+        folder, name = split(join(item.path, names.to_text(arrival.entry.path)))
+        arrival.place(self._sites[item.root], folder, name)
+        return item.root
 
-    def _look_at_file(self, arrival: Arrival, root_path: Path, root: Root) -> None:
-        self._check_twins(arrival, root_path, root)
-        try:
-            there = root.stat(arrival.path)
-        except NotFound:
-            self._make_folder(root_path, root, split(arrival.path)[0])
-        else:
+    def _look_at_file(self, arrival: Arrival, root_path: Path) -> None:
+        self._check_twins(arrival, root_path)
+        held = self._hold(arrival.root, arrival.folder)
+        if held.is_new:
+            self._owe(root_path, arrival.entry.size)
+            return
+        there = held.stat(arrival)
+        if there is not None:
             if there.kind != files.FILE:
                 raise DestinationRefused(path=names.shown(arrival.path), detail="there is no plain file of that name")
             if (there.size, there.mtime) == (arrival.entry.size, arrival.entry.mtime):
                 arrival.outcome = Outcome.PRESENT
-                self._stowage.count(arrival.entry.size)
                 return
         if not self._is_fresh:
-            self._touched.add((root_path, split(arrival.path)[0]))
-            self._stowage.count(arrival.resume())
-        self._owed[root_path] = self._owed.get(root_path, 0) + sum(b - a for a, b in arrival.missing())
+            self._touched.add((root_path, arrival.folder))
+            if kept := arrival.resume():
+                self._stowage.count(kept)
+        self._owe(root_path, sum(b - a for a, b in arrival.missing()))
 
-    def _check_twins(self, arrival: Arrival, root_path: Path, root: Root) -> None:
+    def _owe(self, root_path: Path, size: int) -> None:
+        self._owed[root_path] = self._owed.get(root_path, 0) + size
+
+    def _hold(self, root: Root, path: str) -> _Held:
+        """The folder of the files looked at now; one that was not there is made, and nothing is in it."""
+        if self._held is None or self._held.path != path or self._held.root is not root:
+            self._let_go()
+            try:
+                self._held = _Held(root, path, root.folder(path), is_new=False)
+            except NotFound:
+                root.mkdir(path)
+                self._held = _Held(root, path, root.folder(path), is_new=True)
+        return self._held
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.folder.__exit__()
+            self._held = None
+
+    def _check_twins(self, arrival: Arrival, root_path: Path) -> None:
         """Refuse a second file of the same name, and one that the disk takes for the same."""
         key = (root_path, arrival.path)
         twin = self._coming.get(key)
         if twin is not None and twin.outcome is Outcome.OPEN:
             raise DestinationRefused(path=names.shown(arrival.path), detail="two files of this transfer have that name")
         self._coming[key] = arrival
-        if len(self._coming) > MOST_COMING:
+        if len(self._coming) > self._most_coming:
             self._coming = {key: arrival for key, arrival in self._coming.items() if arrival.outcome is Outcome.OPEN}
+            self._most_coming = max(FEWEST_COMING, 2 * len(self._coming))
         if root_path not in self._folded:
-            self._folded[root_path] = set() if self._folds(root) else None
+            self._folded[root_path] = set() if self._folds(arrival.root) else None
         folded = self._folded[root_path]
         if folded is None:
             return
@@ -182,11 +237,6 @@ class Surveyor:
             detail = "another file of this transfer differs from it only in case, and this disk takes both for one"
             raise DestinationRefused(path=names.shown(arrival.path), detail=detail)
         folded.add(digest)
-
-    def _make_folder(self, root_path: Path, root: Root, folder: str) -> None:
-        if self._folder != (root_path, folder):
-            root.mkdir(folder)
-            self._folder = (root_path, folder)
 
     def _check_room(self) -> None:
         """Refuse before the first byte what cannot fit."""
@@ -198,12 +248,14 @@ class Surveyor:
 
     def _start(self, arrivals: list[Arrival]) -> None:
         """Send on its way what does not wait for a block: empty files, and what an earlier try left to hash."""
-        for arrival in arrivals:
-            if arrival.outcome is not Outcome.OPEN or arrival.entry.kind is not Kind.FILE:
-                continue
-            if not arrival.entry.size:
-                self._committer.take(arrival)
-            elif arrival.is_open:
+        waiting = [a for a in arrivals if a.outcome is Outcome.OPEN and a.entry.kind is Kind.FILE]
+        empty = [arrival for arrival in waiting if not arrival.entry.size]
+        for _, run in itertools.groupby(empty, key=lambda arrival: (id(arrival.site), arrival.folder)):
+            group = list(run)
+            if not self._stower.store(group, group[0].start, _NOTHING, _NOTHING):
+                self._committer.take_all(group)
+        for arrival in waiting:
+            if arrival.is_open:
                 self._resumed.put(arrival)
 
     def _end(self, end: messages.ManifestEnd) -> None:
@@ -212,14 +264,16 @@ class Surveyor:
         self._stowage.complete(end.entries, end.size)
 
     def _take_digests(self, event: messages.Digests) -> None:
-        for index, digest in event.digests:
-            arrival = self._stowage.find(index)
+        ready = []
+        found = self._stowage.find_all(index for index, _ in event.digests)
+        for arrival, (_, digest) in zip(found, event.digests, strict=True):
             if arrival is None or arrival.outcome is not Outcome.OPEN:
                 continue  # refused here or present after all
             if arrival.digest is not None or arrival.entry.kind is not Kind.FILE:
                 raise RemoteProtocolError(detail="a second digest of one file")
             arrival.digest = digest
-            self._committer.take(arrival)
+            ready.append(arrival)
+        self._committer.take_all(ready)
 
     def _take_failure(self, event: messages.Failed) -> None:
         arrival = self._stowage.find(event.index)

@@ -10,7 +10,7 @@ import contextlib
 import enum
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 
 class Way(enum.Enum):
@@ -21,10 +21,38 @@ class Way(enum.Enum):
     CREATE = "create"  # a new file, read and write; refused when the name is taken
 
 
+class Folder(Protocol):
+    """One folder below a root, found once for many of its names; give it back soon."""
+
+    device: int  # the disk it lies on, as `os.stat` numbers it
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def open_read(self, name: str) -> tuple[int, os.stat_result]:
+        """A descriptor of a plain file for reading, and what it is."""
+        ...
+
+    def create(self, name: str) -> int:
+        """A descriptor of a plain, empty file for reading and writing, whether it was there before or not."""
+        ...
+
+    def stat(self, name: str) -> os.stat_result:
+        """Look at the name itself, not where a link leads."""
+        ...
+
+    def descriptor(self) -> int:
+        """A further descriptor on the folder's disk; whoever asks closes it."""
+        ...
+
+
 class Tree(Protocol):
     """One root folder and the names beneath it."""
 
     def open(self, path: str, way: Way) -> int: ...
+
+    def folder(self, path: str) -> Folder: ...
 
     def stat(self, path: str) -> os.stat_result:
         """Look at the name itself, not where a link leads."""
