@@ -13,9 +13,8 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from accsyn_engine.transfer import system
 from accsyn_engine.transfer.errors import (
@@ -39,8 +38,7 @@ _LINK_IN_PATH = {errno.ELOOP, errno.ENOTDIR, errno.EXDEV}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-@dataclass(frozen=True)
-class Stat:
+class Stat(NamedTuple):
     """What a name is: its kind, bytes, and time of change in ns since 1970; `path` is relative to the root."""
 
     path: str

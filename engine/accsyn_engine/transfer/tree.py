@@ -6,7 +6,6 @@ a link. Everything raises OSError; `files.Root` turns that into sentences.
 
 from __future__ import annotations
 
-import contextlib
 import enum
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,8 +29,8 @@ class Folder(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
-    def open_read(self, name: str) -> tuple[int, os.stat_result]:
-        """A descriptor of a plain file for reading, and what it is."""
+    def open_read(self, name: str) -> int:
+        """A descriptor for reading what was a plain file a moment ago; nothing hangs, no link is followed."""
         ...
 
     def create(self, name: str) -> int:
@@ -84,8 +83,11 @@ class Tree(Protocol):
 def looked_at(entries: Iterable[os.DirEntry[str]]) -> Iterator[tuple[str, os.stat_result]]:
     """Look at each entry itself; one deleted between the listing and the look is left out."""
     for entry in entries:
-        with contextlib.suppress(FileNotFoundError):
-            yield entry.name, entry.stat(follow_symlinks=False)
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        yield entry.name, facts
 
 
 def split(path: str) -> tuple[str, str]:

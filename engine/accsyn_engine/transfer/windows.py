@@ -46,9 +46,8 @@ if sys.platform == "win32":
         def __exit__(self, *_: object) -> None:
             """Nothing is held."""
 
-        def open_read(self, name: str) -> tuple[int, os.stat_result]:
-            fd = self._tree.open(tree.join(self._path, name), tree.Way.READ)
-            return fd, os.fstat(fd)
+        def open_read(self, name: str) -> int:
+            return self._tree.open(tree.join(self._path, name), tree.Way.READ)
 
         def create(self, name: str) -> int:
             path = tree.join(self._path, name)
