@@ -161,7 +161,7 @@ class Root:
             return
         if force:
             with told(path):
-                inside = [name for name, _ in self._tree.scan(path)]
+                inside = self._tree.names(path)
             for name in inside:
                 self.delete(join(path, name), force=True)
         with told(path):
@@ -205,7 +205,7 @@ class Root:
     def hidden(self, folder: str) -> Sequence[str]:
         """Names of partial files in one folder."""
         with told(check(folder)):
-            return [name for name, _ in self._tree.scan(folder) if is_hidden(name)]
+            return [name for name in self._tree.names(folder) if is_hidden(name)]
 
     def ignores_case(self) -> bool:
         """Whether this disk takes two names that differ in case for one; found out by trying."""

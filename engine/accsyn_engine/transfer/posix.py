@@ -160,6 +160,10 @@ if sys.platform != "win32":
             with self._folder(path) as fd, os.scandir(fd) as entries:
                 return list(tree.looked_at(entries))
 
+        def names(self, path: str) -> list[str]:
+            with self._folder(path) as fd:
+                return os.listdir(fd)  # noqa: PTH208  # a descriptor has no Path
+
         def mkdir(self, path: str) -> None:
             with self._parent(path) as (fd, name):
                 os.mkdir(name, dir_fd=fd)

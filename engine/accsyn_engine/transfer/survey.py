@@ -41,7 +41,7 @@ _NOTHING = memoryview(b"")
 class _Held:
     """A folder that is open for looking at several files."""
 
-    root: Root
+    site: Site
     path: str
     folder: Folder
     is_new: bool  # made by us a moment ago
@@ -86,14 +86,14 @@ class Surveyor:
         self._folds = folds
         self._finish = finish
         self._items: dict[int, Item] = {}
-        self._roots: dict[Path, Root] = {}
         self._sites: dict[Path, Site] = {}
-        self._folded: dict[Path, set[bytes] | None] = {}  # None where the disk tells names apart
-        self._coming: dict[tuple[Path, str], Arrival] = {}
+        self._folded: dict[Site, set[bytes] | None] = {}  # None where the disk tells names apart
+        self._coming: dict[tuple[Site, str], Arrival] = {}
         self._most_coming = FEWEST_COMING
         self._held: _Held | None = None  # the folder of the files looked at now
-        self._touched: set[tuple[Path, str]] = set()
-        self._owed: dict[Path, int] = {}  # bytes asked for, by root
+        self._made: tuple[Site, str] | None = None  # the last folder that was not there before us
+        self._touched: set[tuple[Site, str]] = set()
+        self._owed: dict[Site, int] = {}  # bytes asked for, by root
         self._page = 0
         self.events: Belt[messages.Event] = Belt()
 
@@ -146,7 +146,7 @@ class Surveyor:
     def _look(self, arrival: Arrival) -> None:
         """Decide what becomes of one entry as far as the disk can tell."""
         kind = arrival.entry.kind
-        root_path = self._place(arrival)
+        site = self._place(arrival)
         if kind is Kind.OTHER:
             return  # its failure follows
         try:
@@ -154,7 +154,7 @@ class Surveyor:
                 arrival.root.mkdir(arrival.path)
                 arrival.outcome = Outcome.LANDED
             else:
-                self._look_at_file(arrival, root_path)
+                self._look_at_file(arrival, site)
         except (DiskFull, PeerLost):
             raise
         except TransferError as error:
@@ -163,7 +163,7 @@ class Surveyor:
             )
             self._stowage.fail(arrival, refused.code, refused.message, self._link.post)
 
-    def _place(self, arrival: Arrival) -> Path:
+    def _place(self, arrival: Arrival) -> Site:
         """Where an entry lands: below the destination of its task and nowhere else."""
         task = arrival.entry.task
         if task not in self._items:
@@ -172,18 +172,18 @@ class Surveyor:
             except LookupError as error:
                 raise RemoteProtocolError(detail="a file of a task that was not announced") from error
         item = self._items[task]
-        if item.root not in self._roots:
-            self._roots[item.root] = Root(item.root)
-            self._sites[item.root] = Site(self._roots[item.root], self._job, self._gauge)
+        if item.root not in self._sites:
+            self._sites[item.root] = Site(Root(item.root), self._job, self._gauge)
         folder, name = split(join(item.path, names.to_text(arrival.entry.path)))
-        arrival.place(self._sites[item.root], folder, name)
-        return item.root
+        site = self._sites[item.root]
+        arrival.place(site, folder, name)
+        return site
 
-    def _look_at_file(self, arrival: Arrival, root_path: Path) -> None:
-        self._check_twins(arrival, root_path)
-        held = self._hold(arrival.root, arrival.folder)
+    def _look_at_file(self, arrival: Arrival, site: Site) -> None:
+        self._check_twins(arrival, site)
+        held = self._hold(site, arrival.folder)
         if held.is_new:
-            self._owe(root_path, arrival.entry.size)
+            self._owe(site, arrival.entry.size)
             return
         there = held.stat(arrival)
         if there is not None:
@@ -193,23 +193,25 @@ class Surveyor:
                 arrival.outcome = Outcome.PRESENT
                 return
         if not self._is_fresh:
-            self._touched.add((root_path, arrival.folder))
+            self._touched.add((site, arrival.folder))
             if kept := arrival.resume():
                 self._stowage.count(kept)
-        self._owe(root_path, sum(b - a for a, b in arrival.missing()))
+        self._owe(site, sum(b - a for a, b in arrival.missing()))
 
-    def _owe(self, root_path: Path, size: int) -> None:
-        self._owed[root_path] = self._owed.get(root_path, 0) + size
+    def _owe(self, site: Site, size: int) -> None:
+        self._owed[site] = self._owed.get(site, 0) + size
 
-    def _hold(self, root: Root, path: str) -> _Held:
-        """The folder of the files looked at now; one that was not there is made, and nothing is in it."""
-        if self._held is None or self._held.path != path or self._held.root is not root:
+    def _hold(self, site: Site, path: str) -> _Held:
+        """The folder of the files looked at now; one that was not there is made, and holds only what we bring."""
+        if self._held is None or self._held.path != path or self._held.site is not site:
             self._let_go()
             try:
-                self._held = _Held(root, path, root.folder(path), is_new=False)
+                folder = site.root.folder(path)
             except NotFound:
-                root.mkdir(path)
-                self._held = _Held(root, path, root.folder(path), is_new=True)
+                site.root.mkdir(path)
+                self._made = (site, path)
+                folder = site.root.folder(path)
+            self._held = _Held(site, path, folder, is_new=self._made == (site, path))
         return self._held
 
     def _let_go(self) -> None:
@@ -217,9 +219,9 @@ class Surveyor:
             self._held.folder.__exit__()
             self._held = None
 
-    def _check_twins(self, arrival: Arrival, root_path: Path) -> None:
+    def _check_twins(self, arrival: Arrival, site: Site) -> None:
         """Refuse a second file of the same name, and one that the disk takes for the same."""
-        key = (root_path, arrival.path)
+        key = (site, arrival.path)
         twin = self._coming.get(key)
         if twin is not None and twin.outcome is Outcome.OPEN:
             raise DestinationRefused(path=names.shown(arrival.path), detail="two files of this transfer have that name")
@@ -227,9 +229,9 @@ class Surveyor:
         if len(self._coming) > self._most_coming:
             self._coming = {key: arrival for key, arrival in self._coming.items() if arrival.outcome is Outcome.OPEN}
             self._most_coming = max(FEWEST_COMING, 2 * len(self._coming))
-        if root_path not in self._folded:
-            self._folded[root_path] = set() if self._folds(arrival.root) else None
-        folded = self._folded[root_path]
+        if site not in self._folded:
+            self._folded[site] = set() if self._folds(site.root) else None
+        folded = self._folded[site]
         if folded is None:
             return
         digest = blake3(names.fold(arrival.path).encode("utf-8", "surrogateescape")).digest(8)
@@ -240,8 +242,8 @@ class Surveyor:
 
     def _check_room(self) -> None:
         """Refuse before the first byte what cannot fit."""
-        for root_path, owed in self._owed.items():
-            has = self._roots[root_path].free_bytes("")
+        for site, owed in self._owed.items():
+            has = site.root.free_bytes("")
             needs = owed - self._stowage.moved
             if needs > has:
                 raise DiskFull(needs=needs, has=has)
@@ -284,15 +286,14 @@ class Surveyor:
     def sweep(self) -> None:
         """Remove what earlier tries of this job left in the folders touched."""
         prefix = job_prefix(self._job)
-        for root_path, folder in self._touched:
-            root = self._roots[root_path]
-            for name in root.hidden(folder):
+        for site, folder in self._touched:
+            for name in site.root.hidden(folder):
                 if name.startswith(prefix):
-                    root.remove(join(folder, name))
+                    site.root.remove(join(folder, name))
 
     def close(self) -> None:
-        for root in self._roots.values():
-            root.close()
+        for site in self._sites.values():
+            site.root.close()
 
 
 def _extend(ranges: list[tuple[int, int]], more: list[tuple[int, int]]) -> None:

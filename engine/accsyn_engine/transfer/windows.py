@@ -102,6 +102,9 @@ if sys.platform == "win32":
             with os.scandir(self._place(path)) as entries:
                 return list(tree.looked_at(entries))
 
+        def names(self, path: str) -> list[str]:
+            return [place.name for place in self._place(path).iterdir()]
+
         def mkdir(self, path: str) -> None:
             self._place(path).mkdir()
 

@@ -46,6 +46,7 @@ _ENTRY = struct.Struct(">BIQqH")
 _KINDS_OF_ENTRY = {int(kind): kind for kind in Kind}
 _RANGE = struct.Struct(">QQ")
 _TAKEN = struct.Struct(">HQ")
+_DIGEST = struct.Struct(f">Q{DIGEST_SIZE}s")
 
 
 def _refuse(detail: str) -> RemoteProtocolError:
@@ -165,8 +166,11 @@ def _write_digests(event: Digests) -> bytes:
 
 
 def _read_digests(reader: Reader) -> Digests:
-    count = reader.counted(8 + DIGEST_SIZE)
-    return Digests(tuple((reader.position(), bytes(reader.take(DIGEST_SIZE))) for _ in range(count)))
+    count = reader.counted(_DIGEST.size)
+    digests = tuple(_DIGEST.iter_unpack(reader.take(count * _DIGEST.size)))
+    if any(index > MAX_POSITION for index, _ in digests):
+        raise _refuse("a position lies beyond the largest stream")
+    return Digests(digests)
 
 
 def _read_welcome(reader: Reader) -> Welcome:
