@@ -1,5 +1,7 @@
 """One file on its way in: where its bytes go, which of them are there, and the hash over them in order.
 
+A small file that comes in one piece is written, hashed from memory and closed at once; of it nothing else is kept.
+
 The bytes lie in a hidden partial file beside the final name. Behind its content a larger partial keeps a journal of the
 ranges written, so that a killed receiver goes on where it was; the whole file's BLAKE3 decides in the end, so a journal
 that lies costs a second transfer of the file and nothing else.
@@ -8,9 +10,11 @@ that lies costs a second transfer of the file and nothing else.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import struct
 import threading
+from dataclasses import dataclass
 
 from blake3 import blake3
 
@@ -18,7 +22,7 @@ from accsyn_engine.transfer import files, system
 from accsyn_engine.transfer.errors import FileRefused, PartialBusy, TransferError
 from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.gauge import Gauge
-from accsyn_engine.transfer.tree import join, split
+from accsyn_engine.transfer.tree import Folder, join
 from accsyn_engine.wire import names
 from accsyn_engine.wire.intervals import Intervals
 from accsyn_engine.wire.manifest import EMPTY_DIGEST, Entry, Kind, Outcome
@@ -35,74 +39,168 @@ def partial_name(job: str, path: str, entry: Entry) -> str:
     return f"{job_prefix(job)}{blake3(version).hexdigest(12)}{files.HIDDEN_END}"
 
 
+@functools.lru_cache(maxsize=64)
 def job_prefix(job: str) -> str:
     """What all partial names of one job begin with."""
     return f"{files.HIDDEN}{blake3(job.encode()).hexdigest(6)}-"
 
 
+@dataclass(frozen=True, eq=False)
+class Site:
+    """What the files of one job below one root have in common; `gauge` counts the descriptors in use."""
+
+    root: Root
+    job: str
+    gauge: Gauge
+
+
+class _Body:
+    """The content of one file that comes in pieces. All under the arrival's lock but the hasher."""
+
+    __slots__ = ("claimed", "fd", "hashed", "hasher", "have", "is_hashing", "records")
+
+    def __init__(self) -> None:
+        self.fd: int | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        self.claimed = Intervals()
+        self.have = Intervals()
+        self.records = 0
+        self.hasher = blake3()
+        self.hashed = 0
+        self.is_hashing = False
+
+
 class Arrival:
     """One entry at the receiver. `start` is where its content begins in the stream; offsets are within the file."""
+
+    __slots__ = (
+        "_body",
+        "_found",
+        "_is_handed_on",
+        "_is_stored",
+        "_lock",
+        "_writers",
+        "device",
+        "digest",
+        "entry",
+        "folder",
+        "index",
+        "is_repaired",
+        "name",
+        "outcome",
+        "site",
+        "start",
+    )
 
     def __init__(self, index: int, entry: Entry, start: int) -> None:
         self.index = index
         self.entry = entry
         self.start = start
-        self.end = start + entry.size
         self.outcome = Outcome.OPEN
         self.digest: bytes | None = EMPTY_DIGEST if entry.kind is Kind.FILE and not entry.size else None
         self.is_repaired = False
-        self.root: Root | None = None
-        self.path = ""
-        self.partial = ""
-        self._gauge: Gauge | None = None
+        self.site: Site | None = None
+        self.folder = self.name = ""
+        self.device = 0  # the disk that holds it, once it is stored
         self._lock = threading.Lock()
-        self._fd: int | None = None
         self._writers = 0
-        self._claimed = Intervals()
-        self._have = Intervals()
-        self._records = 0
-        self._hasher = blake3()
-        self._hashed = 0
-        self._is_hashing = False
+        self._body: _Body | None = None
+        self._is_stored = False
+        self._found: bytes | None = None  # the digest of what was stored
         self._is_handed_on = False
 
-    def place(self, root: Root, path: str, job: str, gauge: Gauge) -> None:
-        """Say where the file will land; `gauge` counts the descriptors in use."""
-        self._gauge = gauge
-        self.root = root
-        self.path = path
-        self.partial = join(split(path)[0], partial_name(job, path, self.entry))
+    def place(self, site: Site, folder: str, name: str) -> None:
+        """Say where the file will land."""
+        self.site, self.folder, self.name = site, folder, name
+
+    @property
+    def end(self) -> int:
+        return self.start + self.entry.size
+
+    @property
+    def path(self) -> str:
+        return join(self.folder, self.name)
+
+    @property
+    def root(self) -> Root:
+        assert self.site is not None  # noqa: S101  # placed first
+        return self.site.root
+
+    @property
+    def partial(self) -> str:
+        """Where its content is kept until it is whole, below the root."""
+        return join(self.folder, self.partial_name)
+
+    @property
+    def partial_name(self) -> str:
+        assert self.site is not None  # noqa: S101  # placed first
+        return partial_name(self.site.job, self.path, self.entry)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is sent again from its start when it was interrupted, so that no journal is kept."""
+        return self.entry.size <= JOURNALED
+
+    def store(self, folder: Folder, content: memoryview) -> int | None:
+        """Write, hash and close a small file that came in one piece; gives the bytes taken.
+
+        None when it has begun in pieces and goes on so. It is not durable yet. Raises OSError.
+        """
+        with self._lock:
+            if self._body is not None:
+                return None
+            if self.outcome is not Outcome.OPEN or self._is_stored:
+                return 0
+            self._is_stored = True
+            self._writers += 1
+        try:
+            fd = folder.create(self.partial_name)
+            try:
+                system.pwrite(fd, content, 0)
+                system.set_mtime(fd, self.path, self.entry.mtime)
+            finally:
+                os.close(fd)
+            self.device = folder.device
+            self._found = blake3(content).digest()
+        finally:
+            self._leave()
+        return len(content)
 
     def resume(self) -> int:
         """Read what an earlier try left; returns the bytes that are there."""
-        assert self.root is not None  # noqa: S101  # placed first
-        if self.entry.size <= JOURNALED or not self.root.exists(self.partial):
+        if self.is_small or not self.root.exists(self.partial):
             return 0
-        self.open()
-        self._have = self._read_journal()
-        self._claimed = Intervals(self._have)
-        self._compact_journal()
-        return self._have.total()
+        body, fd = self.open()
+        body.have = self._read_journal(fd)
+        body.claimed = Intervals(body.have)
+        self._compact_journal(body, fd)
+        return body.have.total()
 
     def missing(self) -> list[tuple[int, int]]:
         """Ranges of the stream that are still wanted."""
-        return [(self.start + a, self.start + b) for a, b in self._claimed.missing(0, self.entry.size)]
+        if self._body is None:
+            return [(self.start, self.end)] if self.entry.size else []
+        return [(self.start + a, self.start + b) for a, b in self._body.claimed.missing(0, self.entry.size)]
 
-    def open(self) -> int:
-        """The partial's descriptor, opened at the first call. Raises TransferError."""
+    def open(self) -> tuple[_Body, int]:
+        """The content and the partial's descriptor, opened at the first call. Raises TransferError."""
         with self._lock:
             return self._opened()
 
-    def _opened(self) -> int:
-        if self._fd is None:
-            assert self.root is not None and self._gauge is not None  # noqa: S101, PT018  # placed first
-            self._fd, existed = self.root.open_partial(self.partial)
-            self._gauge.enter()
-            if self.entry.size > JOURNALED:
-                self._lock_partial(self._fd)
+    def _opened(self) -> tuple[_Body, int]:
+        if self._body is None:
+            self._body = _Body()
+        if self._body.fd is None:
+            assert self.site is not None  # noqa: S101  # placed first
+            self._body.fd, existed = self.root.open_partial(self.partial)
+            self.site.gauge.enter()
+            if not self.is_small:
+                self._lock_partial(self._body.fd)
             elif existed:
-                os.ftruncate(self._fd, 0)
-        return self._fd
+                os.ftruncate(self._body.fd, 0)
+        return self._body, self._body.fd
 
     def _lock_partial(self, fd: int) -> None:
         try:
@@ -117,21 +215,21 @@ class Arrival:
         `aside` is room for reading back what came out of order. Raises OSError, TransferError.
         """
         with self._lock:
-            if self.outcome is not Outcome.OPEN:
+            if self.outcome is not Outcome.OPEN or self._is_stored:
                 return 0
-            pieces = list(self._claimed.missing(offset, offset + len(payload)))
+            body, fd = self._opened()
+            pieces = list(body.claimed.missing(offset, offset + len(payload)))
             if not pieces:
                 return 0
-            self._claimed.add(offset, offset + len(payload))
-            fd = self._opened()
+            body.claimed.add(offset, offset + len(payload))
             self._writers += 1
         try:
             for start, end in pieces:
                 system.pwrite(fd, payload[start - offset : end - offset], start)
             with self._lock:
-                self._record(fd, pieces)
+                self._record(body, fd, pieces)
             is_whole = pieces == [(offset, offset + len(payload))]
-            self._hash_on(fd, aside, offset, payload if is_whole else None)
+            self._hash_on(body, fd, aside, offset, payload if is_whole else None)
         finally:
             self._leave()
         return sum(end - start for start, end in pieces)
@@ -141,10 +239,10 @@ class Arrival:
         with self._lock:
             if self.outcome is not Outcome.OPEN:
                 return
-            fd = self._opened()
+            body, fd = self._opened()
             self._writers += 1
         try:
-            self._hash_on(fd, aside)
+            self._hash_on(body, fd, aside)
         finally:
             self._leave()
 
@@ -154,57 +252,64 @@ class Arrival:
             if self.outcome is Outcome.FAILED and not self._writers:
                 self._drop_fd()
 
-    def _record(self, fd: int, pieces: list[tuple[int, int]]) -> None:
+    def _record(self, body: _Body, fd: int, pieces: list[tuple[int, int]]) -> None:
         for start, end in pieces:
-            self._have.add(start, end)
-            if self.entry.size > JOURNALED:
-                system.pwrite(fd, _RECORD.pack(start, end), self.entry.size + self._records * _RECORD.size)
-                self._records += 1
+            body.have.add(start, end)
+            if not self.is_small:
+                system.pwrite(fd, _RECORD.pack(start, end), self.entry.size + body.records * _RECORD.size)
+                body.records += 1
 
-    def _hash_on(self, fd: int, aside: memoryview, offset: int = 0, payload: memoryview | None = None) -> None:
+    def _hash_on(
+        self, body: _Body, fd: int, aside: memoryview, offset: int = 0, payload: memoryview | None = None
+    ) -> None:
         """Hash what is there in order: from memory if the piece fits on, else read back. One thread at a time."""
         with self._lock:
-            if self._is_hashing:
+            if body.is_hashing:
                 return
-            self._is_hashing = True
+            body.is_hashing = True
         try:
-            if payload is not None and offset == self._hashed:
-                self._hasher.update(payload)
-                self._hashed += len(payload)
-            while (reach := self._reach_or_rest()) is not None:
-                view = aside[: min(len(aside), reach - self._hashed)]
-                if system.pread(fd, view, self._hashed) != len(view):
+            if payload is not None and offset == body.hashed:
+                body.hasher.update(payload)
+                body.hashed += len(payload)
+            while (reach := self._reach_or_rest(body)) is not None:
+                view = aside[: min(len(aside), reach - body.hashed)]
+                if system.pread(fd, view, body.hashed) != len(view):
                     raise FileRefused(path=names.shown(self.path), detail="the partial file was cut meanwhile")
-                self._hasher.update(view)
-                self._hashed += len(view)
+                body.hasher.update(view)
+                body.hashed += len(view)
         except BaseException:
-            self._is_hashing = False
+            body.is_hashing = False
             raise
 
-    def _reach_or_rest(self) -> int | None:
+    def _reach_or_rest(self, body: _Body) -> int | None:
         """How far there is something to hash; None, and the turn given back in the same moment, when nothing is."""
         with self._lock:
-            reach = self._have.reach(self._hashed)
-            if reach > self._hashed:
+            reach = body.have.reach(body.hashed)
+            if reach > body.hashed:
                 return reach
-            self._is_hashing = False
+            body.is_hashing = False
             return None
 
     def hand_on(self) -> bool:
         """True exactly once: when everything is there and the digest is known."""
         with self._lock:
-            is_whole = self._have.total() == self.entry.size and not self._writers
-            ready = is_whole and self.digest is not None and self.outcome is Outcome.OPEN
-            if not ready or self._is_handed_on:
+            if self._writers or self.digest is None or self._is_handed_on or self.outcome is not Outcome.OPEN:
                 return False
-            self._is_handed_on = True
-            return True
+            self._is_handed_on = self._is_whole()
+            return self._is_handed_on
+
+    def _is_whole(self) -> bool:
+        if self._is_stored:
+            return self._found is not None
+        return self.entry.size == (0 if self._body is None else self._body.have.total())
 
     def is_intact(self, aside: memoryview) -> bool:
         """Whether the content is what the sender read. Called once everything is there."""
-        fd = self.open()
-        self._hash_on(fd, aside)
-        return self._hashed == self.entry.size and self._hasher.digest() == self.digest
+        if self._is_stored:
+            return self._found == self.digest
+        body, fd = self.open()
+        self._hash_on(body, fd, aside)
+        return body.hashed == self.entry.size and body.hasher.digest() == self.digest
 
     def restart(self) -> None:
         """Forget the content; all of it is wanted again."""
@@ -212,14 +317,15 @@ class Arrival:
             self.is_repaired = True
             self.digest = None
             self._is_handed_on = False
-            self._claimed, self._have = Intervals(), Intervals()
-            self._hasher, self._hashed, self._records = blake3(), 0, 0
-            os.ftruncate(self._opened(), 0)
+            self._is_stored, self._found = False, None
+            body, fd = self._opened()
+            body.forget()
+            os.ftruncate(fd, 0)
 
     def seal(self) -> int:
         """Give the partial its exact length and time of change; returns the descriptor to be synced. Raises OSError."""
-        fd = self.open()
-        if self.entry.size > JOURNALED:
+        _, fd = self.open()
+        if not self.is_small:
             os.ftruncate(fd, self.entry.size)
         system.set_mtime(fd, self.path, self.entry.mtime)
         return fd
@@ -232,27 +338,32 @@ class Arrival:
         """Give the file up and take its partial away."""
         with self._lock:
             self.outcome = Outcome.FAILED
+            self._is_stored = False
             if not self._writers:
                 self._drop_fd()
-        if self.root is not None and self.partial:
+        if self.site is not None:
             with contextlib.suppress(TransferError):  # its folder is a link or gone: then so is the partial
                 self.root.remove(self.partial)
 
     @property
+    def is_stored(self) -> bool:
+        """Whether it was written in one piece and closed."""
+        return self._is_stored
+
+    @property
     def is_open(self) -> bool:
-        return self._fd is not None
+        return self._body is not None and self._body.fd is not None
 
     def _drop_fd(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
-            assert self._gauge is not None  # noqa: S101  # entered when it was opened
-            self._gauge.leave()
+        if self._body is not None and self._body.fd is not None:
+            os.close(self._body.fd)
+            self._body.fd = None
+            assert self.site is not None  # noqa: S101  # placed before it was opened
+            self.site.gauge.leave()
 
-    def _read_journal(self) -> Intervals:
+    def _read_journal(self, fd: int) -> Intervals:
         """The ranges recorded; a record that cannot be is the end of what is believed."""
-        fd, size, have = self._fd, self.entry.size, Intervals()
-        assert fd is not None  # noqa: S101  # opened by resume
+        size, have = self.entry.size, Intervals()
         length = os.fstat(fd).st_size - size
         records = bytearray(max(0, length - length % _RECORD.size))
         system.pread(fd, memoryview(records), size)
@@ -262,10 +373,8 @@ class Arrival:
             have.add(start, end)
         return have
 
-    def _compact_journal(self) -> None:
-        fd = self._fd
-        assert fd is not None  # noqa: S101  # opened by resume
-        records = b"".join(_RECORD.pack(*piece) for piece in self._have)
+    def _compact_journal(self, body: _Body, fd: int) -> None:
+        records = b"".join(_RECORD.pack(*piece) for piece in body.have)
         system.pwrite(fd, records, self.entry.size)
         os.ftruncate(fd, self.entry.size + len(records))
-        self._records = len(records) // _RECORD.size
+        body.records = len(records) // _RECORD.size

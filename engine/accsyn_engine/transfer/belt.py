@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -25,13 +26,18 @@ class Belt(Generic[T]):
 
     def put(self, thing: T) -> None:
         """Add at the end, waiting for room. Raises Ended."""
+        self.put_all((thing,))
+
+    def put_all(self, things: Sequence[T]) -> None:
+        """Add several at the end, waiting for room before the first. Raises Ended."""
         with self._changed:
             while len(self._things) >= self._size and not self._is_over:
                 self._changed.wait()
             if self._is_over:
                 raise Ended
-            self._things.append(thing)
-            self._changed.notify_all()
+            if not self._things:  # only then somebody may wait for it
+                self._changed.notify_all()
+            self._things.extend(things)
 
     def get(self) -> T:
         """Take from the front, waiting for something. Raises Ended."""
@@ -44,9 +50,9 @@ class Belt(Generic[T]):
                 self._changed.wait()
             if self._is_over:
                 raise Ended
-            taken = [self._things.popleft() for _ in range(min(most, len(self._things)))]
-            self._changed.notify_all()
-            return taken
+            if len(self._things) >= self._size:
+                self._changed.notify_all()
+            return [self._things.popleft() for _ in range(min(most, len(self._things)))]
 
     def __len__(self) -> int:
         return len(self._things)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import errno
 from collections import defaultdict
+from collections.abc import Iterable
 
-from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Belt
 from accsyn_engine.transfer.errors import (
@@ -22,40 +22,63 @@ from accsyn_engine.transfer.gauge import OPEN_FILES
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.stowage import Stowage
 from accsyn_engine.transfer.syncing import Syncer
-from accsyn_engine.transfer.tree import split
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.manifest import Outcome
 from accsyn_engine.wire.messages import MAX_PAYLOAD
+
+BATCH = 4096  # files landed in one go at most
+_NOT_KEPT = "its disk could not keep what was written; look at the system's log"
 
 
 class Committer:
     """Takes files that are whole and lands them."""
 
-    def __init__(self, stowage: Stowage, link: Link, clock: Clock) -> None:
+    def __init__(self, stowage: Stowage, link: Link, syncer: Syncer) -> None:
         self._stowage = stowage
         self._link = link
-        self._clock = clock
+        self._syncer = syncer
         self._whole: Belt[Arrival] = Belt()
         self._aside = memoryview(bytearray(MAX_PAYLOAD))
 
     def take(self, arrival: Arrival) -> None:
         """Look whether the file is whole and its digest known; from any thread, after either came."""
-        if arrival.hand_on():
-            self._whole.put(arrival)
+        self.take_all((arrival,))
+
+    def take_all(self, arrivals: Iterable[Arrival]) -> None:
+        """As `take`, for several."""
+        if whole := [arrival for arrival in arrivals if arrival.hand_on()]:
+            self._whole.put_all(whole)
 
     def end(self) -> None:
         self._whole.end()
 
     def run(self) -> None:
-        with Syncer(self._clock) as syncer:
-            while True:
-                batch = [arrival for arrival in self._whole.take(OPEN_FILES) if self._is_intact(arrival)]
-                sealed = self._seal(batch)
-                failed = syncer.sync([fd for _, fd in sealed])
-                for arrival, fd in sealed:
-                    if fd in failed:
-                        self.refuse(arrival, failed[fd])
-                self._name([arrival for arrival, fd in sealed if fd not in failed])
+        while True:
+            batch = [arrival for arrival in self._whole.take(BATCH) if self._is_intact(arrival)]
+            self._commit_stored([arrival for arrival in batch if arrival.is_stored])
+            held = [arrival for arrival in batch if not arrival.is_stored]
+            for at in range(0, len(held), OPEN_FILES):
+                self._commit_held(held[at : at + OPEN_FILES])
+
+    def _commit_stored(self, arrivals: list[Arrival]) -> None:
+        """Land files that were closed: where their disk could not keep all, none of them is believed."""
+        by_disk: defaultdict[int, list[Arrival]] = defaultdict(list)
+        for arrival in arrivals:
+            by_disk[arrival.device].append(arrival)
+        for disk, group in by_disk.items():
+            if self._syncer.sync_disk(disk, len(group)):
+                self._name(group)
+                continue
+            for arrival in group:
+                self._send_again(arrival, DestinationRefused(path=names.shown(arrival.path), detail=_NOT_KEPT))
+
+    def _commit_held(self, arrivals: list[Arrival]) -> None:
+        sealed = self._seal(arrivals)
+        failed = self._syncer.sync([fd for _, fd in sealed])
+        for arrival, fd in sealed:
+            if fd in failed:
+                self.refuse(arrival, failed[fd])
+        self._name([arrival for arrival, fd in sealed if fd not in failed])
 
     def _is_intact(self, arrival: Arrival) -> bool:
         try:
@@ -64,13 +87,21 @@ class Committer:
         except (OSError, TransferError) as error:
             self.refuse(arrival, error)
             return False
+        self._send_again(arrival, ContentDiffers(path=names.shown(arrival.path)))
+        return False
+
+    def _send_again(self, arrival: Arrival, error: TransferError) -> None:
+        """Ask for all of a file once more; the second time it fails with the error."""
         if arrival.is_repaired:
-            self._fail(arrival, ContentDiffers(path=names.shown(arrival.path)))
-            return False
-        arrival.restart()
+            self._fail(arrival, error)
+            return
+        try:
+            arrival.restart()
+        except (OSError, TransferError) as fault:
+            self.refuse(arrival, fault)
+            return
         self._stowage.count(-arrival.entry.size)
         self._link.post(messages.Repair(arrival.index))
-        return False
 
     def _seal(self, arrivals: list[Arrival]) -> list[tuple[Arrival, int]]:
         sealed = []
@@ -84,10 +115,9 @@ class Committer:
     def _name(self, arrivals: list[Arrival]) -> None:
         groups: defaultdict[tuple[int, str], list[Arrival]] = defaultdict(list)
         for arrival in arrivals:
-            groups[id(arrival.root), split(arrival.path)[0]].append(arrival)
+            groups[id(arrival.root), arrival.folder].append(arrival)
         for (_, folder), group in groups.items():
             root = group[0].root
-            assert root is not None  # noqa: S101  # placed by the survey
             try:
                 self._settle(root, folder, group)
             except TransferError:
@@ -95,7 +125,7 @@ class Committer:
                     self._settle_alone(root, folder, arrival)
 
     def _settle(self, root: Root, folder: str, group: list[Arrival]) -> None:
-        renames = [(split(arrival.partial)[1], split(arrival.path)[1]) for arrival in group if arrival.is_open]
+        renames = [(a.partial_name, a.name) for a in group if a.is_stored or a.is_open]
         root.settle(folder, renames)
         for arrival in group:
             arrival.close()
@@ -118,7 +148,6 @@ class Committer:
         """A file that cannot be written is a failure of its own; a full disk ends the transfer. Raises DiskFull."""
         if isinstance(error, DiskFull) or getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
             needs = max(arrival.entry.size, self._stowage.size - self._stowage.written)
-            assert arrival.root is not None  # noqa: S101  # placed by the survey
             raise DiskFull(needs=needs, has=arrival.root.free_bytes("")) from error
         if isinstance(error, TransferError):
             detail = error.facts.get("detail", error.message)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from accsyn_engine.transfer import system
 from accsyn_engine.transfer.errors import (
@@ -26,19 +26,19 @@ from accsyn_engine.transfer.errors import (
     PathRefused,
     TransferError,
 )
-from accsyn_engine.transfer.tree import Tree, Way, join, split
+from accsyn_engine.transfer.tree import Folder, Tree, Way, join, split
 from accsyn_engine.wire import names
 
 HIDDEN = ".accsyn-"  # what this engine keeps beside the files it is still receiving
 HIDDEN_END = ".part"
 FILE, FOLDER, LINK, OTHER = "file", "folder", "link", "other"
 
+_NO_NAMES = {"", ".", ".."}
 _LINK_IN_PATH = {errno.ELOOP, errno.ENOTDIR, errno.EXDEV}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-@dataclass(frozen=True)
-class Stat:
+class Stat(NamedTuple):
     """What a name is: its kind, bytes, and time of change in ns since 1970; `path` is relative to the root."""
 
     path: str
@@ -56,7 +56,7 @@ class Root:
     """A share's folder, held open; everything below it is reached through here. Safe for several threads."""
 
     def __init__(self, path: Path | str, opened: Tree | None = None) -> None:
-        with _told(str(path)):
+        with told(str(path)):
             self._tree = opened or system.open_tree(Path(path))
 
     def __enter__(self) -> Self:
@@ -70,8 +70,8 @@ class Root:
 
     def stat(self, path: str) -> Stat:
         """Raises NotFound, PathRefused, FileRefused."""
-        with _told(check(path)):
-            return _read_stat(path, self._tree.stat(path))
+        with told(check(path)):
+            return read_stat(path, self._tree.stat(path))
 
     def exists(self, path: str) -> bool:
         """False below a link too. Raises PathRefused for what is no path below the root."""
@@ -84,10 +84,10 @@ class Root:
 
     def list(self, path: str) -> list[Stat]:
         """The names in one folder, sorted, without our own partial files."""
-        with _told(check(path)):
+        with told(check(path)):
             found = self._tree.scan(path)
         found.sort(key=lambda entry: os.fsencode(entry[0]))
-        return [_read_stat(join(path, name), facts) for name, facts in found if not is_hidden(name)]
+        return [read_stat(join(path, name), facts) for name, facts in found if not is_hidden(name)]
 
     def walk(self, path: str) -> Iterator[Stat]:
         """Yield files, empty folders and whatever else lies at or below `path`, sorted; one folder's names in memory.
@@ -128,7 +128,7 @@ class Root:
         folder, _ = split(check(path))
         self.mkdir(folder)
         try:
-            with _told(path):
+            with told(path):
                 self._tree.mkdir(path)
         except AlreadyThere:  # another thread was quicker
             if not exist_ok:
@@ -148,7 +148,7 @@ class Root:
         if f"{target}/".startswith(f"{source}/"):
             raise PathRefused(path=names.shown(target), detail="it lies inside of what is to be moved")
         self.mkdir(split(target)[0])
-        with _told(source):
+        with told(source):
             self._tree.rename(source, target)
 
     def delete(self, path: str, *, force: bool = False) -> None:
@@ -156,25 +156,33 @@ class Root:
         if not path:
             raise FileRefused(path="The root of the share", detail="it is never deleted")
         if self.stat(path).kind != FOLDER:
-            with _told(path):
+            with told(path):
                 self._tree.unlink(path)
             return
         if force:
-            with _told(path):
-                inside = [name for name, _ in self._tree.scan(path)]
+            with told(path):
+                inside = self._tree.names(path)
             for name in inside:
                 self.delete(join(path, name), force=True)
-        with _told(path):
+        with told(path):
             self._tree.rmdir(path)
 
     def open_read(self, path: str) -> int:
         """A descriptor for reading a plain file; anything else is refused, nothing hangs."""
-        with _told(check(path)):
+        with told(check(path)):
             return self._tree.open(path, Way.READ)
+
+    def folder(self, path: str) -> Folder:
+        """Hold one folder for looking at, reading or making several of its files.
+
+        Its own methods raise OSError; `told` turns that into a sentence.
+        """
+        with told(check(path)):
+            return self._tree.folder(path)
 
     def open_partial(self, path: str) -> tuple[int, bool]:
         """A descriptor for reading and writing, and whether the file was there before; made if it was not."""
-        with _told(check(path)):
+        with told(check(path)):
             try:
                 return self._tree.open(path, Way.CREATE), False
             except FileExistsError:
@@ -182,21 +190,22 @@ class Root:
 
     def remove(self, path: str) -> None:
         """Delete a file of ours; gone already is fine."""
-        with contextlib.suppress(FileNotFoundError), _told(check(path), passed=FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), told(check(path), passed=FileNotFoundError):
             self._tree.unlink(path)
 
     def settle(self, folder: str, renames: Sequence[tuple[str, str]]) -> None:
         """Give finished files of one folder their final names, replacing what was there, and make it durable."""
-        for old, new in renames:
-            check(join(folder, old))
-            check(join(folder, new))
-        with _told(join(folder, renames[-1][1])):
+        check(folder)
+        for name in itertools.chain.from_iterable(renames):
+            if "/" in name or name in _NO_NAMES:
+                raise PathRefused(path=names.shown(join(folder, name)), detail="a name has no slash and is not empty")
+        with told(join(folder, renames[-1][1])):
             self._tree.settle(folder, renames)
 
     def hidden(self, folder: str) -> Sequence[str]:
         """Names of partial files in one folder."""
-        with _told(check(folder)):
-            return [name for name, _ in self._tree.scan(folder) if is_hidden(name)]
+        with told(check(folder)):
+            return [name for name in self._tree.names(folder) if is_hidden(name)]
 
     def ignores_case(self) -> bool:
         """Whether this disk takes two names that differ in case for one; found out by trying."""
@@ -210,7 +219,7 @@ class Root:
             self.remove(probe)
 
     def free_bytes(self, path: str) -> int:
-        with _told(check(path)):
+        with told(check(path)):
             return self._tree.free_bytes(path)
 
 
@@ -229,23 +238,26 @@ def is_hidden(name: str) -> bool:
 _KINDS = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: LINK}
 
 
-def _read_stat(path: str, facts: os.stat_result) -> Stat:
+def read_stat(path: str, facts: os.stat_result) -> Stat:
+    """What the operating system knows of a name, in our words."""
     kind = _KINDS.get(stat.S_IFMT(facts.st_mode), OTHER)
     return Stat(path, kind, facts.st_size if kind == FILE else 0, facts.st_mtime_ns)
 
 
 @contextlib.contextmanager
-def _told(path: str, passed: type[OSError] | None = None) -> Iterator[None]:
+def told(path: str, passed: type[OSError] | None = None) -> Iterator[None]:
     """Turn what the operating system says into a sentence that names the path."""
     try:
         yield
     except OSError as error:
         if passed is not None and isinstance(error, passed):
             raise
-        raise _sentence(names.shown(path) or "The root of the share", error) from error
+        raise sentence(path, error) from error
 
 
-def _sentence(shown: str, error: OSError) -> TransferError:
+def sentence(path: str, error: OSError) -> TransferError:
+    """What the operating system said about a path, as an error of ours."""
+    shown = names.shown(path) or "The root of the share"
     if isinstance(error, FileNotFoundError):
         return NotFound(path=shown)
     if isinstance(error, FileExistsError):

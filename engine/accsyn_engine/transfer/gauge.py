@@ -24,7 +24,8 @@ class Gauge:
     def leave(self) -> None:
         with self._changed:
             self._count -= 1
-            self._changed.notify_all()
+            if self._count < OPEN_FILES <= self._count + 1:
+                self._changed.notify_all()
 
     def wait_for_room(self) -> None:
         """Raises Ended."""

@@ -19,6 +19,7 @@ if sys.platform != "win32":
     import stat
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+    from typing import Self
 
     from accsyn_engine.transfer import tree
 
@@ -76,6 +77,42 @@ if sys.platform != "win32":
                 return open_beneath
         return open_by_walk
 
+    def _refuse_unless_plain(fd: int, facts: os.stat_result, path: str) -> None:
+        if not stat.S_ISREG(facts.st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "it is not a plain file", path)
+
+    class PosixFolder:
+        """The `tree.Folder` of systems with folder descriptors; a name has no slash, so one call resolves it."""
+
+        def __init__(self, fd: int) -> None:
+            self._fd = fd
+            self.device = os.fstat(fd).st_dev
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            os.close(self._fd)
+
+        def open_read(self, name: str) -> int:
+            return os.open(name, os.O_RDONLY | _PLAIN, dir_fd=self._fd)
+
+        def create(self, name: str) -> int:
+            try:  # what is new is a plain file
+                return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | _PLAIN, _NEW_MODE, dir_fd=self._fd)
+            except FileExistsError:
+                fd = os.open(name, os.O_RDWR | _PLAIN, dir_fd=self._fd)
+            _refuse_unless_plain(fd, os.fstat(fd), name)
+            os.ftruncate(fd, 0)
+            return fd
+
+        def stat(self, name: str) -> os.stat_result:
+            return os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+
+        def descriptor(self) -> int:
+            return os.dup(self._fd)
+
     class PosixTree:
         """The `tree.Tree` of systems with folder descriptors."""
 
@@ -91,10 +128,11 @@ if sys.platform != "win32":
 
         def open(self, path: str, way: tree.Way) -> int:
             fd = self._open(self._root, path, self.FLAGS[way])
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                os.close(fd)
-                raise OSError(errno.EINVAL, "it is not a plain file", path)
+            _refuse_unless_plain(fd, os.fstat(fd), path)
             return fd
+
+        def folder(self, path: str) -> PosixFolder:
+            return PosixFolder(self._open(self._root, path, FOLDER))
 
         @contextlib.contextmanager
         def _folder(self, path: str) -> Iterator[int]:
@@ -121,6 +159,10 @@ if sys.platform != "win32":
         def scan(self, path: str) -> list[tuple[str, os.stat_result]]:
             with self._folder(path) as fd, os.scandir(fd) as entries:
                 return list(tree.looked_at(entries))
+
+        def names(self, path: str) -> list[str]:
+            with self._folder(path) as fd:
+                return os.listdir(fd)  # noqa: PTH208  # a descriptor has no Path
 
         def mkdir(self, path: str) -> None:
             with self._parent(path) as (fd, name):

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from blake3 import blake3
 
 from accsyn_engine.transfer import system
 from accsyn_engine.transfer.errors import NotFound, SourceChanged, SourceMissing, SourceRefused, TransferError
+from accsyn_engine.transfer.files import sentence
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.pool import Pool
 from accsyn_engine.transfer.shipment import Gap, Parcel, Shipment
+from accsyn_engine.transfer.tree import Folder, split
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
@@ -83,6 +87,9 @@ class Reading:
 
     def run(self) -> None:
         while True:
+            if run := self._shipment.poll_run():
+                self._read_run(run)
+                continue
             parcel = self._shipment.poll_next()
             if parcel is None:
                 self._blocks.flush()
@@ -98,15 +105,70 @@ class Reading:
             self._link.post(messages.Digests(tuple(self._digests)))
             self._digests = []
 
-    def _read(self, parcel: Parcel) -> None:
-        shown = names.shown(parcel.path)
+    def _read_run(self, run: Sequence[Parcel]) -> None:
+        """Send small files of one folder."""
+        root = run[0].root
+        assert root is not None  # noqa: S101  # what has none is never to be read
         try:
-            digest = self._digest_of(parcel, shown)
+            folder = root.folder(split(run[0].path)[0])
+        except TransferError:
+            for parcel in run:
+                self._read(parcel)  # and each tells
+            return
+        with folder:
+            for parcel in run:
+                self._attempt(parcel, partial(self._digest_of_small, folder, parcel))
+
+    def _digest_of_small(self, folder: Folder, parcel: Parcel) -> bytes:
+        """Send one file that is wanted as a whole; one look at it after it was read tells what it was before."""
+        try:
+            fd = folder.open_read(split(parcel.path)[1])
+        except OSError as error:
+            raise sentence(parcel.path, error) from error
+        try:
+            digest = self._send_small(fd, parcel)
+            _check_unchanged(fd, parcel)
+        finally:
+            os.close(fd)
+        return digest
+
+    def _send_small(self, fd: int, parcel: Parcel) -> bytes:
+        room = self._blocks.room(parcel.start)
+        size = parcel.entry.size
+        if len(room) < size:
+            return self._send_in_pieces(fd, parcel)
+        view = room[:size]
+        if system.pread(fd, view, 0) != size:
+            raise SourceChanged(path=names.shown(parcel.path))
+        digest: bytes = blake3(view).digest()
+        self._blocks.took(size)
+        return digest
+
+    def _send_in_pieces(self, fd: int, parcel: Parcel) -> bytes:
+        hasher, position = blake3(), parcel.start
+        while position < parcel.end:
+            view = self._blocks.room(position)[: parcel.end - position]
+            if system.pread(fd, view, position - parcel.start) != len(view):
+                raise SourceChanged(path=names.shown(parcel.path))
+            hasher.update(view)
+            position += len(view)
+            self._blocks.took(len(view))
+        digest: bytes = hasher.digest()
+        return digest
+
+    def _read(self, parcel: Parcel) -> None:
+        self._attempt(parcel, partial(self._digest_of, parcel))
+
+    def _attempt(self, parcel: Parcel, read: Callable[[], bytes | None]) -> None:
+        """Read a file and note its digest; what goes wrong is its failure."""
+        try:
+            digest = read()
         except TransferError as error:
-            known = SourceMissing(path=shown) if isinstance(error, NotFound) else error
+            known = SourceMissing(path=names.shown(parcel.path)) if isinstance(error, NotFound) else error
             self._fail(parcel, known)
         except OSError as error:
-            self._fail(parcel, SourceRefused(path=shown, detail=error.strerror or "it could not be read"))
+            detail = error.strerror or "it could not be read"
+            self._fail(parcel, SourceRefused(path=names.shown(parcel.path), detail=detail))
         else:
             if digest is not None:
                 self._shipment.set_digest(parcel, digest)
@@ -139,19 +201,19 @@ class Reading:
         finally:
             os.close(fd)
 
-    def _digest_of(self, parcel: Parcel, shown: str) -> bytes | None:
+    def _digest_of(self, parcel: Parcel) -> bytes | None:
         """Send one file; None when the receiver does not want it after all. Raises SourceChanged, OSError."""
         assert parcel.root is not None  # noqa: S101  # what has none is never to be read
         fd = parcel.root.open_read(parcel.path)
         try:
-            _check_unchanged(fd, parcel, shown)
-            digest = self._send(fd, parcel, shown)
-            _check_unchanged(fd, parcel, shown)
+            _check_unchanged(fd, parcel)
+            digest = self._send(fd, parcel)
+            _check_unchanged(fd, parcel)
         finally:
             os.close(fd)
         return digest
 
-    def _send(self, fd: int, parcel: Parcel, shown: str) -> bytes | None:
+    def _send(self, fd: int, parcel: Parcel) -> bytes | None:
         hasher = blake3()
         position = parcel.start
         while position < parcel.end:
@@ -161,7 +223,7 @@ class Reading:
             view = self._blocks.room(position)[:count] if is_wanted else self._aside[:count]
             got = system.pread(fd, view, position - parcel.start)
             if got != len(view):
-                raise SourceChanged(path=shown)
+                raise SourceChanged(path=names.shown(parcel.path))
             hasher.update(view)
             position += got
             if is_wanted:
@@ -170,7 +232,8 @@ class Reading:
         return digest
 
 
-def _check_unchanged(fd: int, parcel: Parcel, shown: str) -> None:
+def _check_unchanged(fd: int, parcel: Parcel) -> None:
     facts = os.fstat(fd)
-    if (facts.st_size, facts.st_mtime_ns) != (parcel.entry.size, parcel.entry.mtime):
-        raise SourceChanged(path=shown)
+    is_same = (facts.st_size, facts.st_mtime_ns) == (parcel.entry.size, parcel.entry.mtime)
+    if not is_same or not stat.S_ISREG(facts.st_mode):
+        raise SourceChanged(path=names.shown(parcel.path))

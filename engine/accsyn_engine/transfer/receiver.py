@@ -21,11 +21,12 @@ from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.sender import HOLD_RTTS, HOLD_S, USUAL_RTT_S
 from accsyn_engine.transfer.stowage import Stowage
+from accsyn_engine.transfer.stowing import Stower
 from accsyn_engine.transfer.survey import Surveyor
+from accsyn_engine.transfer.syncing import Syncer
 from accsyn_engine.transfer.work import Control, Item, LineState, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
-from accsyn_engine.wire.manifest import Outcome as EntryOutcome
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 
 ACK_S = 0.1
@@ -75,11 +76,14 @@ class Receiver:
         self._link = Link(connection, clock)
         self._stowage = Stowage()
         self._gauge = Gauge()
-        self._committer = Committer(self._stowage, self._link, clock)
+        self._syncer = Syncer(clock)
+        self._committer = Committer(self._stowage, self._link, self._syncer)
+        self._stower = Stower(self._stowage, self._committer, self._gauge, self._syncer)
         self._resumed: Belt[Arrival] = Belt()
         self._surveyor = Surveyor(
             stowage=self._stowage,
             committer=self._committer,
+            stower=self._stower,
             link=self._link,
             gauge=self._gauge,
             resumed=self._resumed,
@@ -121,6 +125,7 @@ class Receiver:
         finally:
             self._stowage.close()
             self._surveyor.close()
+            self._syncer.close()
             if self._inflow is not None:
                 self._inflow.close()
         stowage = self._stowage
@@ -164,7 +169,7 @@ class Receiver:
         if lane is None:
             return None
         line = line_of(lane, self._clock)
-        return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
+        return Inflow(line, self._stower.stow, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:
         """Read one bulk connection; its blocks go to disk from the buffer they were decrypted into.
@@ -176,30 +181,8 @@ class Receiver:
             while True:
                 for event in channel.receive():
                     assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
-                    self._stow(event, aside)
+                    self._stower.stow(event, aside)
                     self._taken[channel.number] = self._taken.get(channel.number, 0) + 1
-
-    def _stow(self, block: messages.Block, aside: memoryview) -> None:
-        position, payload = block.position, block.payload
-        while payload:
-            arrival, end = self._stowage.locate(position)
-            piece, payload = payload[: end - position], payload[end - position :]
-            if arrival is not None:
-                self._accept(arrival, position - arrival.start, piece, aside)
-            position = end
-
-    def _accept(self, arrival: Arrival, offset: int, piece: memoryview, aside: memoryview) -> None:
-        if not arrival.is_open and arrival.outcome is EntryOutcome.OPEN:
-            self._gauge.wait_for_room()
-        try:
-            taken = arrival.accept(offset, piece, aside)
-        except PeerLost:
-            raise
-        except (OSError, TransferError) as error:
-            self._committer.refuse(arrival, error)
-            return
-        self._stowage.count(taken, taken)
-        self._committer.take(arrival)
 
     def _catch_up(self) -> None:
         """Hash what earlier tries left, beside the blocks that come in."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from accsyn_engine.transfer.belt import Ended
 from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.tree import split
 from accsyn_engine.transfer.work import Failure
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
@@ -17,10 +18,11 @@ from accsyn_engine.wire.manifest import Root as RootHash
 
 OPEN_ENTRIES = 65536  # how far the walk may be ahead of what is settled; bounds the memory of both ends
 OPEN_PAGES = 64  # how many pages may be without an answer
+RUN_FILES, RUN_BYTES = 256, 1 << 20  # how much of a folder is read through one look at it
 KEPT_FAILURES = 10_000
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Parcel:
     """One entry at the sender; `start` is where its content begins in the stream."""
 
@@ -36,6 +38,10 @@ class Parcel:
     @property
     def end(self) -> int:
         return self.start + self.entry.size
+
+    def is_beside(self, other: Parcel) -> bool:
+        """Whether both lie in the same folder."""
+        return self.root is other.root and split(self.path)[0] == split(other.path)[0]
 
     @property
     def is_to_be_read(self) -> bool:
@@ -122,6 +128,34 @@ class Shipment:
                 self._changed.wait()
             raise Ended
 
+    def poll_run(self) -> list[Parcel]:
+        """The next files to read as far as they are small, wanted as a whole and of one folder; perhaps none."""
+        found: list[Parcel] = []
+        with self._changed:
+            if self._again:
+                return found
+            size, read = 0, max(self._read, self._first)
+            while read < self.entries and len(found) < RUN_FILES:
+                parcel = self._parcels[read - self._first]
+                if parcel.is_to_be_read:
+                    size += parcel.entry.size
+                    if (
+                        size > RUN_BYTES
+                        or not self._is_wanted_whole(parcel)
+                        or (found and not found[0].is_beside(parcel))
+                    ):
+                        break
+                    found.append(parcel)
+                read += 1
+            if found:
+                self._read = read
+        return found
+
+    def _is_wanted_whole(self, parcel: Parcel) -> bool:
+        if parcel.wanted is None:
+            return self.is_fresh
+        return parcel.wanted == ((parcel.start, parcel.end),)
+
     def _take_next(self) -> Parcel | Gap | None:
         if self._again:
             return self._again.popleft()
@@ -153,8 +187,7 @@ class Shipment:
             return end - position, False
 
     def set_digest(self, parcel: Parcel, digest: bytes) -> None:
-        with self._changed:
-            parcel.digest = digest
+        parcel.digest = digest  # before it is told, so nobody asks for it meanwhile
 
     # the session
     def answer(self, wants: messages.Wants) -> None:

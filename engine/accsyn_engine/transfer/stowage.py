@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Ended
@@ -71,6 +71,17 @@ class Stowage:
                 raise RemoteProtocolError(detail="an entry that was not listed")
             return self._arrivals[index - self._first] if index >= self._settled else None
 
+    def find_all(self, indices: Iterable[int]) -> list[Arrival | None]:
+        """As `find`, for several."""
+        with self._changed:
+            first, settled, entries, arrivals = self._first, self._settled, self.entries, self._arrivals
+            found = []
+            for index in indices:
+                if not 0 <= index < entries:
+                    raise RemoteProtocolError(detail="an entry that was not listed")
+                found.append(arrivals[index - first] if index >= settled else None)
+            return found
+
     # the bulk channels
     def locate(self, position: int) -> tuple[Arrival | None, int]:
         """Who takes the byte at `position`, waiting for its page; None for nobody, up to the position returned."""
@@ -88,6 +99,21 @@ class Stowage:
             if position >= arrival.end:  # its owner was cut off already
                 return None, self._starts[place + 1] if place + 1 < len(self._starts) else self.size
             return arrival, arrival.end
+
+    def run(self, position: int, length: int) -> list[Arrival]:
+        """Small files of one folder, one after the other from `position`, that lie wholly within `length` bytes."""
+        found: list[Arrival] = []
+        with self._changed:
+            at = position
+            for place in range(max(0, bisect_right(self._starts, position) - 1), len(self._starts)):
+                arrival = self._content[place]
+                if arrival.start != at or arrival.end > position + length or not arrival.is_small:
+                    break
+                if found and (arrival.folder != found[0].folder or arrival.site is not found[0].site):
+                    break
+                found.append(arrival)
+                at = arrival.end
+        return found
 
     def count(self, written: int, moved: int = 0) -> None:
         with self._changed:

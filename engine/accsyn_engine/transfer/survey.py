@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from blake3 import blake3
 
 from accsyn_engine.transfer import files
-from accsyn_engine.transfer.arrival import Arrival, job_prefix
+from accsyn_engine.transfer.arrival import Arrival, Site, job_prefix
 from accsyn_engine.transfer.belt import Belt
 from accsyn_engine.transfer.commit import Committer
 from accsyn_engine.transfer.errors import (
@@ -18,19 +20,40 @@ from accsyn_engine.transfer.errors import (
     PeerLost,
     TransferError,
 )
-from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.files import Root, Stat, read_stat, sentence
 from accsyn_engine.transfer.gauge import Gauge
 from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.shipment import OPEN_ENTRIES
 from accsyn_engine.transfer.stowage import Stowage
-from accsyn_engine.transfer.tree import join, split
+from accsyn_engine.transfer.stowing import Stower
+from accsyn_engine.transfer.tree import Folder, join, split
 from accsyn_engine.transfer.work import Item
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import Kind, Outcome
 
-MOST_COMING = 2 * OPEN_ENTRIES
+FEWEST_COMING = 4096
 BACKLOG = 32  # frames that wait for the survey before the session stops reading
+
+_NOTHING = memoryview(b"")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A folder that is open for looking at several files."""
+
+    site: Site
+    path: str
+    folder: Folder
+    is_new: bool  # made by us a moment ago
+
+    def stat(self, arrival: Arrival) -> Stat | None:
+        """What lies there already under the file's name."""
+        try:
+            return read_stat(arrival.path, self.folder.stat(arrival.name))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise sentence(arrival.path, error) from error
 
 
 class Surveyor:
@@ -41,6 +64,7 @@ class Surveyor:
         *,
         stowage: Stowage,
         committer: Committer,
+        stower: Stower,
         link: Link,
         gauge: Gauge,
         resumed: Belt[Arrival],
@@ -52,6 +76,7 @@ class Surveyor:
     ) -> None:
         self._stowage = stowage
         self._committer = committer
+        self._stower = stower
         self._link = link
         self._gauge = gauge
         self._resumed = resumed
@@ -61,12 +86,14 @@ class Surveyor:
         self._folds = folds
         self._finish = finish
         self._items: dict[int, Item] = {}
-        self._roots: dict[Path, Root] = {}
-        self._folded: dict[Path, set[bytes] | None] = {}  # None where the disk tells names apart
-        self._coming: dict[tuple[Path, str], Arrival] = {}
-        self._folder: tuple[Path, str] | None = None  # the last one known to exist
-        self._touched: set[tuple[Path, str]] = set()
-        self._owed: dict[Path, int] = {}  # bytes asked for, by root
+        self._sites: dict[Path, Site] = {}
+        self._folded: dict[Site, set[bytes] | None] = {}  # None where the disk tells names apart
+        self._coming: dict[tuple[Site, str], Arrival] = {}
+        self._most_coming = FEWEST_COMING
+        self._held: _Held | None = None  # the folder of the files looked at now
+        self._made: tuple[Site, str] | None = None  # the last folder that was not there before us
+        self._touched: set[tuple[Site, str]] = set()
+        self._owed: dict[Site, int] = {}  # bytes asked for, by root
         self._page = 0
         self.events: Belt[messages.Event] = Belt()
 
@@ -99,12 +126,18 @@ class Surveyor:
             position += entry.size
         present = bytearray((len(arrivals) + 7) // 8)
         ranges: list[tuple[int, int]] = []
-        for number, arrival in enumerate(arrivals):
-            self._look(arrival)
-            if arrival.outcome is Outcome.PRESENT:
-                present[number // 8] |= 1 << (number % 8)
-            elif arrival.outcome is Outcome.OPEN:
-                _extend(ranges, arrival.missing())
+        there = 0
+        try:
+            for number, arrival in enumerate(arrivals):
+                self._look(arrival)
+                if arrival.outcome is Outcome.PRESENT:
+                    present[number // 8] |= 1 << (number % 8)
+                    there += arrival.entry.size
+                elif arrival.outcome is Outcome.OPEN:
+                    _extend(ranges, arrival.missing())
+        finally:
+            self._let_go()
+        stowage.count(there)
         self._check_room()
         self._link.post(messages.Wants(page.page, bytes(present), tuple(ranges)))
         stowage.add(arrivals)
@@ -113,15 +146,15 @@ class Surveyor:
     def _look(self, arrival: Arrival) -> None:
         """Decide what becomes of one entry as far as the disk can tell."""
         kind = arrival.entry.kind
-        root_path, root = self._place(arrival)
+        site = self._place(arrival)
         if kind is Kind.OTHER:
             return  # its failure follows
         try:
             if kind is Kind.FOLDER:
-                self._make_folder(root_path, root, arrival.path)
+                arrival.root.mkdir(arrival.path)
                 arrival.outcome = Outcome.LANDED
             else:
-                self._look_at_file(arrival, root_path, root)
+                self._look_at_file(arrival, site)
         except (DiskFull, PeerLost):
             raise
         except TransferError as error:
@@ -130,7 +163,7 @@ class Surveyor:
             )
             self._stowage.fail(arrival, refused.code, refused.message, self._link.post)
 
-    def _place(self, arrival: Arrival) -> tuple[Path, Root]:
+    def _place(self, arrival: Arrival) -> Site:
         """Where an entry lands: below the destination of its task and nowhere else."""
         task = arrival.entry.task
         if task not in self._items:
@@ -139,42 +172,66 @@ class Surveyor:
             except LookupError as error:
                 raise RemoteProtocolError(detail="a file of a task that was not announced") from error
         item = self._items[task]
-        if item.root not in self._roots:
-            self._roots[item.root] = Root(item.root)
-        root = self._roots[item.root]
-        arrival.place(root, join(item.path, names.to_text(arrival.entry.path)), self._job, self._gauge)
-        return item.root, root
+        if item.root not in self._sites:
+            self._sites[item.root] = Site(Root(item.root), self._job, self._gauge)
+        folder, name = split(join(item.path, names.to_text(arrival.entry.path)))
+        site = self._sites[item.root]
+        arrival.place(site, folder, name)
+        return site
 
-    def _look_at_file(self, arrival: Arrival, root_path: Path, root: Root) -> None:
-        self._check_twins(arrival, root_path, root)
-        try:
-            there = root.stat(arrival.path)
-        except NotFound:
-            self._make_folder(root_path, root, split(arrival.path)[0])
-        else:
+    def _look_at_file(self, arrival: Arrival, site: Site) -> None:
+        self._check_twins(arrival, site)
+        held = self._hold(site, arrival.folder)
+        if held.is_new:
+            self._owe(site, arrival.entry.size)
+            return
+        there = held.stat(arrival)
+        if there is not None:
             if there.kind != files.FILE:
                 raise DestinationRefused(path=names.shown(arrival.path), detail="there is no plain file of that name")
             if (there.size, there.mtime) == (arrival.entry.size, arrival.entry.mtime):
                 arrival.outcome = Outcome.PRESENT
-                self._stowage.count(arrival.entry.size)
                 return
         if not self._is_fresh:
-            self._touched.add((root_path, split(arrival.path)[0]))
-            self._stowage.count(arrival.resume())
-        self._owed[root_path] = self._owed.get(root_path, 0) + sum(b - a for a, b in arrival.missing())
+            self._touched.add((site, arrival.folder))
+            if kept := arrival.resume():
+                self._stowage.count(kept)
+        self._owe(site, sum(b - a for a, b in arrival.missing()))
 
-    def _check_twins(self, arrival: Arrival, root_path: Path, root: Root) -> None:
+    def _owe(self, site: Site, size: int) -> None:
+        self._owed[site] = self._owed.get(site, 0) + size
+
+    def _hold(self, site: Site, path: str) -> _Held:
+        """The folder of the files looked at now; one that was not there is made, and holds only what we bring."""
+        if self._held is None or self._held.path != path or self._held.site is not site:
+            self._let_go()
+            try:
+                folder = site.root.folder(path)
+            except NotFound:
+                site.root.mkdir(path)
+                self._made = (site, path)
+                folder = site.root.folder(path)
+            self._held = _Held(site, path, folder, is_new=self._made == (site, path))
+        return self._held
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.folder.__exit__()
+            self._held = None
+
+    def _check_twins(self, arrival: Arrival, site: Site) -> None:
         """Refuse a second file of the same name, and one that the disk takes for the same."""
-        key = (root_path, arrival.path)
+        key = (site, arrival.path)
         twin = self._coming.get(key)
         if twin is not None and twin.outcome is Outcome.OPEN:
             raise DestinationRefused(path=names.shown(arrival.path), detail="two files of this transfer have that name")
         self._coming[key] = arrival
-        if len(self._coming) > MOST_COMING:
+        if len(self._coming) > self._most_coming:
             self._coming = {key: arrival for key, arrival in self._coming.items() if arrival.outcome is Outcome.OPEN}
-        if root_path not in self._folded:
-            self._folded[root_path] = set() if self._folds(root) else None
-        folded = self._folded[root_path]
+            self._most_coming = max(FEWEST_COMING, 2 * len(self._coming))
+        if site not in self._folded:
+            self._folded[site] = set() if self._folds(site.root) else None
+        folded = self._folded[site]
         if folded is None:
             return
         digest = blake3(names.fold(arrival.path).encode("utf-8", "surrogateescape")).digest(8)
@@ -183,27 +240,24 @@ class Surveyor:
             raise DestinationRefused(path=names.shown(arrival.path), detail=detail)
         folded.add(digest)
 
-    def _make_folder(self, root_path: Path, root: Root, folder: str) -> None:
-        if self._folder != (root_path, folder):
-            root.mkdir(folder)
-            self._folder = (root_path, folder)
-
     def _check_room(self) -> None:
         """Refuse before the first byte what cannot fit."""
-        for root_path, owed in self._owed.items():
-            has = self._roots[root_path].free_bytes("")
+        for site, owed in self._owed.items():
+            has = site.root.free_bytes("")
             needs = owed - self._stowage.moved
             if needs > has:
                 raise DiskFull(needs=needs, has=has)
 
     def _start(self, arrivals: list[Arrival]) -> None:
         """Send on its way what does not wait for a block: empty files, and what an earlier try left to hash."""
-        for arrival in arrivals:
-            if arrival.outcome is not Outcome.OPEN or arrival.entry.kind is not Kind.FILE:
-                continue
-            if not arrival.entry.size:
-                self._committer.take(arrival)
-            elif arrival.is_open:
+        waiting = [a for a in arrivals if a.outcome is Outcome.OPEN and a.entry.kind is Kind.FILE]
+        empty = [arrival for arrival in waiting if not arrival.entry.size]
+        for _, run in itertools.groupby(empty, key=lambda arrival: (id(arrival.site), arrival.folder)):
+            group = list(run)
+            if not self._stower.store(group, group[0].start, _NOTHING, _NOTHING):
+                self._committer.take_all(group)
+        for arrival in waiting:
+            if arrival.is_open:
                 self._resumed.put(arrival)
 
     def _end(self, end: messages.ManifestEnd) -> None:
@@ -212,14 +266,16 @@ class Surveyor:
         self._stowage.complete(end.entries, end.size)
 
     def _take_digests(self, event: messages.Digests) -> None:
-        for index, digest in event.digests:
-            arrival = self._stowage.find(index)
+        ready = []
+        found = self._stowage.find_all(index for index, _ in event.digests)
+        for arrival, (_, digest) in zip(found, event.digests, strict=True):
             if arrival is None or arrival.outcome is not Outcome.OPEN:
                 continue  # refused here or present after all
             if arrival.digest is not None or arrival.entry.kind is not Kind.FILE:
                 raise RemoteProtocolError(detail="a second digest of one file")
             arrival.digest = digest
-            self._committer.take(arrival)
+            ready.append(arrival)
+        self._committer.take_all(ready)
 
     def _take_failure(self, event: messages.Failed) -> None:
         arrival = self._stowage.find(event.index)
@@ -230,15 +286,14 @@ class Surveyor:
     def sweep(self) -> None:
         """Remove what earlier tries of this job left in the folders touched."""
         prefix = job_prefix(self._job)
-        for root_path, folder in self._touched:
-            root = self._roots[root_path]
-            for name in root.hidden(folder):
+        for site, folder in self._touched:
+            for name in site.root.hidden(folder):
                 if name.startswith(prefix):
-                    root.remove(join(folder, name))
+                    site.root.remove(join(folder, name))
 
     def close(self) -> None:
-        for root in self._roots.values():
-            root.close()
+        for site in self._sites.values():
+            site.root.close()
 
 
 def _extend(ranges: list[tuple[int, int]], more: list[tuple[int, int]]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +13,7 @@ from typing import Self
 
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer import system
+from accsyn_engine.transfer.tree import Folder
 
 THREADS = 8
 FEW = 8  # below, each file is synced alone
@@ -24,12 +27,51 @@ class Syncer:
         self._clock = clock
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fsync")
         self._whole: dict[int, bool] = {}  # by disk: whether it is synced as a whole
+        self._lock = threading.Lock()
+        self._witnesses: dict[int, int] = {}  # by disk: a descriptor that is told of what could not be written since
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back; no thread may use it any more."""
         self._pool.shutdown()
+        for fd in self._witnesses.values():
+            os.close(fd)
+
+    def may_close(self, folder: Folder) -> bool:
+        """Whether files written to this folder from now on may be closed before `sync_disk` makes them durable."""
+        with self._lock:
+            disk = folder.device
+            if disk not in self._witnesses and disk not in self._whole:
+                self._begin(folder)
+            return disk in self._witnesses and self._whole[disk]
+
+    def _begin(self, folder: Folder) -> None:
+        """Before the first write: the system tells a descriptor of every fault that comes after its opening."""
+        self._whole[folder.device] = False
+        with contextlib.suppress(OSError):
+            fd = folder.descriptor()
+            self._whole[folder.device] = system.can_sync_all(fd)
+            if self._whole[folder.device]:
+                self._witnesses[folder.device] = fd
+            else:
+                os.close(fd)
+
+    def sync_disk(self, disk: int, files: int) -> bool:
+        """Make all of a disk durable; false when something, perhaps of somebody else, could not be written."""
+        began = self._clock.monotonic()
+        try:
+            system.sync_all(self._witnesses[disk])
+        except OSError:
+            self._whole[disk] = False
+            return False
+        if self._clock.monotonic() - began > max(DEAR_S * files, DEAR_S * FEW):
+            self._whole[disk] = False
+        return True
 
     def sync(self, fds: Sequence[int]) -> dict[int, OSError]:
         """Make the files durable; returns those that could not be, and why."""

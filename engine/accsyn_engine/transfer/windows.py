@@ -18,6 +18,7 @@ if sys.platform == "win32":
     import threading
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Self
 
     from accsyn_engine.transfer import tree
 
@@ -30,6 +31,38 @@ if sys.platform == "win32":
             return place.lstat().st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT
         except FileNotFoundError:
             return False
+
+    class WindowsFolder:
+        """The `tree.Folder` of Windows: nothing is held, each name is looked up with its whole path."""
+
+        def __init__(self, opened: WindowsTree, path: str) -> None:
+            self._tree = opened
+            self._path = path
+            self.device = opened.stat(path).st_dev
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is held."""
+
+        def open_read(self, name: str) -> int:
+            return self._tree.open(tree.join(self._path, name), tree.Way.READ)
+
+        def create(self, name: str) -> int:
+            path = tree.join(self._path, name)
+            try:
+                return self._tree.open(path, tree.Way.CREATE)
+            except FileExistsError:
+                fd = self._tree.open(path, tree.Way.CHANGE)
+            os.ftruncate(fd, 0)
+            return fd
+
+        def stat(self, name: str) -> os.stat_result:
+            return self._tree.stat(tree.join(self._path, name))
+
+        def descriptor(self) -> int:
+            raise OSError(errno.ENOTSUP, "Windows has no folder descriptors", self._path)
 
     class WindowsTree:
         """The `tree.Tree` of Windows."""
@@ -59,12 +92,18 @@ if sys.platform == "win32":
                 raise OSError(errno.ENOENT if not place.exists() else errno.EINVAL, "it is not a plain file", path)
             return os.open(place, self.FLAGS[way])
 
+        def folder(self, path: str) -> WindowsFolder:
+            return WindowsFolder(self, path)
+
         def stat(self, path: str) -> os.stat_result:
             return self._place(path).lstat()
 
         def scan(self, path: str) -> list[tuple[str, os.stat_result]]:
             with os.scandir(self._place(path)) as entries:
                 return list(tree.looked_at(entries))
+
+        def names(self, path: str) -> list[str]:
+            return [place.name for place in self._place(path).iterdir()]
 
         def mkdir(self, path: str) -> None:
             self._place(path).mkdir()

@@ -43,8 +43,10 @@ MAX_BODY: dict[int, int] = {NUMBERS[Manifest]: 1 << 20, NUMBERS[Wants]: 1 << 20,
 MAX_ENTRIES = 1024  # of one page
 MAX_POSITION = 1 << 62  # bytes of one stream; leaves room for sums in 64 bits
 _ENTRY = struct.Struct(">BIQqH")
+_KINDS_OF_ENTRY = {int(kind): kind for kind in Kind}
 _RANGE = struct.Struct(">QQ")
 _TAKEN = struct.Struct(">HQ")
+_DIGEST = struct.Struct(f">Q{DIGEST_SIZE}s")
 
 
 def _refuse(detail: str) -> RemoteProtocolError:
@@ -126,19 +128,19 @@ def _read_manifest(reader: Reader) -> Manifest:
     count = reader.counted(_ENTRY.size)
     if count > MAX_ENTRIES:
         raise _refuse("a page lists too many entries")
-    return Manifest(page, first, position, tuple(_read_entry(reader) for _ in range(count)))
+    return Manifest(page, first, position, tuple([_read_entry(reader) for _ in range(count)]))
 
 
 def _read_entry(reader: Reader) -> Entry:
     kind, task, size, mtime, length = reader.unpack(_ENTRY)
     path = bytes(reader.take(length))
-    if kind not in {*Kind}:
+    if kind not in _KINDS_OF_ENTRY:
         raise _refuse("an entry is of no known kind")
     if size > MAX_POSITION or (size and kind != Kind.FILE):
         raise _refuse("an entry has an impossible size")
     if fault := names.fault_of(path):
         raise _refuse(f"a name was refused: {fault}")
-    return Entry(Kind(kind), task, path, size, mtime)
+    return Entry(_KINDS_OF_ENTRY[kind], task, path, size, mtime)
 
 
 def _write_wants(event: Wants) -> bytes:
@@ -164,8 +166,11 @@ def _write_digests(event: Digests) -> bytes:
 
 
 def _read_digests(reader: Reader) -> Digests:
-    count = reader.counted(8 + DIGEST_SIZE)
-    return Digests(tuple((reader.position(), bytes(reader.take(DIGEST_SIZE))) for _ in range(count)))
+    count = reader.counted(_DIGEST.size)
+    digests = tuple(_DIGEST.iter_unpack(reader.take(count * _DIGEST.size)))
+    if any(index > MAX_POSITION for index, _ in digests):
+        raise _refuse("a position lies beyond the largest stream")
+    return Digests(digests)
 
 
 def _read_welcome(reader: Reader) -> Welcome:

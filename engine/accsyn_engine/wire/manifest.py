@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -29,8 +29,7 @@ class Outcome(enum.IntEnum):
     FAILED = 3
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One name below the item of `task`; `path` is "" for the item itself, `mtime` in ns since 1970."""
 
     kind: Kind

@@ -5,15 +5,18 @@ A name that is not valid UTF-8 stays what it is: Python holds its bytes as surro
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MAX_PATH = 4095  # bytes, as on Linux
 MAX_PART = 255
+# Most paths: short, their parts not empty and not beginning with a dot. The rest is looked at more closely.
+_USUAL = re.compile(rb"[^/.\0][^/\0]{0,100}(?:/[^/.\0][^/\0]{0,100}){0,20}")
 
 
 def fault_of(path: bytes) -> str | None:
     """Say what is wrong with a path below an item, or None; "" is the item itself."""
-    if not path:
+    if not path or _USUAL.fullmatch(path):
         return None
     if len(path) > MAX_PATH:
         return "it is longer than 4095 bytes"
@@ -47,4 +50,6 @@ def fold(path: str) -> str:
 
 def shown(path: str) -> str:
     """The name as it may stand in a sentence: no control characters, no broken bytes."""
+    if path.isprintable():
+        return path
     return "".join(c if c.isprintable() else f"\\x{ord(c) & 0xFF:02x}" for c in path)
