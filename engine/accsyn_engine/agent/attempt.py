@@ -68,7 +68,7 @@ class Attempt:
         self._listens = listens
         self._tools = tools
         self._gone = gone
-        self._control = Control()
+        self._control = Control(_limit_of(data))
         self._lock = threading.Lock()
         self._stopped: TransferStopped | None = None
         self._expectation: Expectation | None = None
@@ -85,6 +85,7 @@ class Attempt:
 
     def connect(self, data: Data) -> None:
         """The listener is ready; a second word of it is not heard."""
+        self._control.limit(_limit_of(data))
         self._answers.put(data)
 
     def stop(self, reason: str, sentence: str) -> None:
@@ -234,3 +235,9 @@ class Attempt:
         text = f"{verb} {count}, {size} of job {self._first.get('job_name') or self._wanted.job}{peer}{into}"
         failed = len(result.failures)
         return f"{text}; {files_text(failed)} failed: {result.failures[0].message}" if failed else text
+
+
+def _limit_of(data: Data) -> int | None:
+    """The cap an event brings, in bytes a second; 0 holds the bytes, None lets them go."""
+    limit = data.get("limit")
+    return None if limit is None else int(limit)

@@ -17,7 +17,6 @@ SMALL_INTERVAL_S = 0.25
 SMALL = 64 * 1024 * 1024  # bytes: over before half a second tells people anything
 SPEED_OVER_S = 3.0  # what people are shown: steady
 RATE_OVER_S = 1.0  # by what the engine divides a cap: fresh
-FIRST_S = 0.05  # the first answer may hold a limit, so it goes before the first byte; a far engine is not waited for
 DEADLINE_S = 5.0  # shorter than the lease
 _OVER = frozenset({404, 409, 410})  # the engine no longer knows this transfer, or not with this agent
 
@@ -49,12 +48,10 @@ class Beat:
         self._clock = clock
         self._speed, self._rate = Speed(SPEED_OVER_S), Speed(RATE_OVER_S)
         self._over = threading.Event()
-        self._answered = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
     def __enter__(self) -> None:
         self._thread.start()
-        self._answered.wait(FIRST_S)
 
     def __exit__(self, *_: object) -> None:
         # Not joined: a report that hangs must not hold up the end of the transfer.
@@ -62,7 +59,6 @@ class Beat:
 
     def _run(self) -> None:
         self._report()
-        self._answered.set()
         while not self._over.wait(self._interval_s()):
             self._report()
 

@@ -68,7 +68,7 @@ def accept(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]
     _set(work, row, state="accepted", connector_certificate=certificate, lease_until=lease)
     addresses = list(dict.fromkeys([machine.address, *machine.advertise]))
     told = {
-        **_named(row),
+        **_named(work, row),
         "role": row.listener,
         "peer_certificate": certificate,
         "peer_addresses": [address for address in addresses if address],
@@ -93,7 +93,7 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     changed = {"listener_certificate": certificate, "addresses": addresses, "port": port, "lease_until": lease}
     _set(work, row, state="listening", **changed)
     told = {
-        **_named(row),
+        **_named(work, row),
         "role": "sender" if row.listener == "receiver" else "receiver",
         "peer_certificate": certificate,
         "addresses": addresses,
@@ -104,9 +104,10 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     return {"state": "running", "limit": None, "reason": None}
 
 
-def _named(row: Row[Any]) -> dict[str, Any]:
+def _named(work: Work, row: Row[Any]) -> dict[str, Any]:
     """What every event about an attempt says; where a job's id stands otherwise, a probe has its own."""
-    named = {"transfer": row.id, "job": row.job_id or row.id, "streams": row.streams}
+    limit = standing(work, row)["limit"]  # with the event, so that not a byte goes before it is known
+    named = {"transfer": row.id, "job": row.job_id or row.id, "streams": row.streams, "limit": limit}
     return named if row.probe is None else named | {"probe": row.probe}
 
 
