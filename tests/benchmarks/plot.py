@@ -35,10 +35,10 @@ def draw(report: dict[str, Any], path: Path) -> None:
         _row(axes, number, cell)
     axes.set_yticks(range(len(cells)), [cell["name"] for cell in cells])
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.05)
+    axes.set_xlim(0, 1.15)
     axes.set_xlabel("share of the line's limit, rate x (1 - loss) x 0.952")
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(*_legend(axes), loc="lower right", fontsize=8)
+    figure.legend(*_legend(axes), loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
