@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from accsyn_engine.wire.datagram import (
+    ANSWER,
+    BARE_HEAD,
+    DATA,
+    DATA_HEAD,
+    FEEDBACK,
+    PROBE,
+    Feedback,
+    Probe,
+    write_answer,
+    write_feedback,
+    write_probe,
+)
 from accsyn_engine.wire.manifest import Entry, Kind
 from accsyn_engine.wire.messages import (
     Accept,
@@ -51,3 +64,14 @@ EXAMPLES: dict[type[Event], Event] = {
         Block(3, memoryview(b"payload")),
     )
 }
+
+SECRET = bytes(range(32))  # of the Hello above
+EXAMPLE_FEEDBACK = Feedback(5, 250, 1_000_000, 2888, 1, 1025, 0b10, 0b100011)
+EXAMPLE_PROBE = Probe(64, 7, 3)
+# kind, direction, number, header, body; the connector sends the files
+DATAGRAMS = (
+    ("Probe", "connector", 0, BARE_HEAD.pack(PROBE, 0, 0), write_probe(EXAMPLE_PROBE)),
+    ("Answer", "listener", 0, BARE_HEAD.pack(ANSWER, 0, 0), write_answer(EXAMPLE_PROBE)),
+    ("Data", "connector", 1 << 22, DATA_HEAD.pack(DATA, 1, 8, 2, 1 << 22, 24, 15), b"payload"),
+    ("Feedback", "listener", 1, BARE_HEAD.pack(FEEDBACK, 0, 1), write_feedback(EXAMPLE_FEEDBACK)),
+)

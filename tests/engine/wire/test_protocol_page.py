@@ -5,10 +5,24 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from accsyn_engine.wire import codec
+from blake3 import blake3
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from accsyn_engine.transfer.sealing import EPOCH_BITS, Keys
+from accsyn_engine.wire import codec, datagram
+from accsyn_engine.wire.datagram import (
+    ANSWER,
+    DATA,
+    DATA_HEAD,
+    FEEDBACK,
+    NONCE,
+    PROBE,
+    read_feedback,
+    read_probe,
+)
 from accsyn_engine.wire.messages import NUMBERS
 from accsyn_engine.wire.session import FOLLOWS, NEXT
-from tests.engine.wire.examples import EXAMPLES
+from tests.engine.wire.examples import DATAGRAMS, EXAMPLE_FEEDBACK, EXAMPLE_PROBE, EXAMPLES, SECRET
 
 PAGE = (Path(__file__).parents[3] / "engine/PROTOCOL.md").read_text()
 
@@ -66,5 +80,61 @@ def test_every_vector_is_read_as_the_event_it_names() -> None:
 
 
 def test_the_messages_are_listed_with_their_numbers() -> None:
-    rows = re.findall(r"^\| (\d+) \| (\w+) \|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (\w+) \|", part("## 4. Frames", "## 5."), re.MULTILINE)
     assert rows == [(str(number), kind.__name__) for kind, number in NUMBERS.items()]
+
+
+def constants() -> str:
+    rows = {
+        "sizes of datagrams probed, with header and tag": ", ".join(str(size) for size in datagram.SIZES),
+        "probe to a new place": datagram.PLACE_PROBE,
+        "content of a block": datagram.BLOCK,
+        "segments of a block": datagram.SEGMENTS,
+        "blocks before the first feedback": datagram.FIRST_LIMIT,
+        "numbers one feedback speaks of": datagram.WINDOW,
+        "blocks one feedback speaks of, and that may be unfinished": datagram.MOST_DONE,
+        "datagrams sealed with one key": 1 << EPOCH_BITS,
+    }
+    return "\n".join(["| what | value |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows.items())])
+
+
+def key_of(direction: str, epoch: int) -> bytes:
+    """As the page has it, without the product's code."""
+    key: bytes = blake3(f"accsyn datagrams 1 {direction}".encode() + epoch.to_bytes(8, "big"), key=SECRET).digest()
+    return key
+
+
+def datagrams() -> str:
+    keys = [("connector", 0), ("listener", 0), ("connector", 1)]
+    rows = [f"key {direction} {epoch} {key_of(direction, epoch).hex()}" for direction, epoch in keys]
+    for kind, direction, number, head, body in DATAGRAMS:
+        sealed = AESGCM(key_of(direction, number >> 22)).encrypt(head[4:16], body, head)
+        rows.append(f"{kind} {direction} {head.hex()} {body.hex()} {(head + sealed).hex()}")
+    return "\n".join(rows)
+
+
+def test_the_constants_are_the_codes() -> None:
+    assert part("<!-- constants -->", "<!-- /constants -->") == constants()
+
+
+def test_the_datagrams_are_those_of_the_page() -> None:
+    assert part("```datagrams", "```") == datagrams()
+
+
+def test_the_code_opens_every_datagram_of_the_page() -> None:
+    rows = [line.split() for line in part("```datagrams", "```").splitlines() if not line.startswith("key")]
+    bodies = {}
+    for kind, direction, head, body, whole in rows:
+        frame, size = bytes.fromhex(whole), len(head) // 2
+        number = datagram.NUMBER_AT.unpack_from(frame, 8)[0]
+        key = Keys(SECRET, by_connector=direction == "connector").of(number)
+        bodies[kind] = key.decrypt(frame[NONCE], frame[size:], frame[:size])
+        assert bodies[kind].hex() == body
+    assert read_feedback(bodies["Feedback"]) == EXAMPLE_FEEDBACK
+    assert read_probe(bodies["Probe"]) == read_probe(bodies["Answer"]) == EXAMPLE_PROBE
+    assert DATA_HEAD.unpack(bytes.fromhex(rows[2][2])) == (DATA, 1, 8, 2, 1 << 22, 24, 15)
+
+
+def test_the_kinds_of_datagrams_are_listed_with_their_numbers() -> None:
+    rows = re.findall(r"^\| (\d) \| (\w+) \| \w+ \| (?:kind|as)", PAGE, re.MULTILINE)
+    assert rows == [(str(DATA), "Data"), (str(FEEDBACK), "Feedback"), (str(PROBE), "Probe"), (str(ANSWER), "Answer")]
