@@ -64,6 +64,9 @@ class RateControl:
         self._last: Report | None = None
         self._share = 0.5
         self._silences = 0
+        self._counted: Report | None = None
+        self._high = 0.0
+        self._excess = 0.0
         if known:
             self.capacity = self._pace = 0.8 * known.rate
             self.loss = known.loss
@@ -146,8 +149,7 @@ class RateControl:
         S, E = sent / over, sent / took
         loss = max(0.0, 1 - (r.delivered - a.delivered) / sent)
         n = sent / self._datagram
-        margin = 0.02 + 3 * math.sqrt(16 * self.loss / n) + 4 / n
-        excess = loss - self.loss if loss > self.loss + margin else 0.0
+        excess = self._count_losses(r, q, target)
         dt = min(r.now - (self._last.now if self._last else r.now), self.min_rtt)
         self._last = r
         if self.state == "start":
@@ -160,27 +162,19 @@ class RateControl:
 
     def _start(self, r, S, E, loss, q, over, took, n) -> None:
         is_queueing = over < 0.75 * took and q > max(0.003, self.min_rtt / 16)
-        is_dropping = loss > self.loss + 0.2 + 8 / math.sqrt(n)
+        is_dropping = loss > self.loss + 0.1 + 4 / math.sqrt(n)
         if is_queueing or is_dropping:
             self.capacity = E * (1 - max(0.0, loss - self.loss))
             self.state = "cruise"
             self._steer(r, q, self.target)
             return
         self.capacity = max(self.capacity, E) if not r.is_app_limited else self.capacity
-        self.loss += (loss - self.loss) * 0.1
         self._pace = max(self._pace, START_GAIN * E)
 
     def _learn(self, r, S, E, loss, excess, q, dt, target) -> None:
         weight = min(1.0, dt / (0.5 * self.min_rtt))
         rate = E * (1 - excess)
         is_busy = q > 0.3 * target
-        if excess and r.sent_at > self._cut_at:
-            self._cut_at = r.now
-            self._ceiling, self._ceiling_at = max(self._round_most, q), r.now
-        elif r.now - self._ceiling_at > 10:
-            self._ceiling = math.inf
-        if not excess and q < 1.5 * target and S < 1.02 * self.capacity:
-            self.loss += (loss - self.loss) * min(0.5, dt / max(1.0, 4 * self.min_rtt))
         if self.state == "compete":
             return
         if excess or (is_busy and S >= 0.97 * self.capacity):
@@ -190,11 +184,37 @@ class RateControl:
         if is_busy and S < 0.95 * self.capacity:
             self._expected += (1 - S / self.capacity) * dt
 
+    def _count_losses(self, r, q, target) -> float:
+        """Looks at windows of a round and 200 datagrams; gives the share dropped by a full queue."""
+        a = self._counted or r
+        self._counted = a
+        self._high = max(self._high, q)
+        n = (r.sent - a.sent) / self._datagram
+        if r.sent_at - a.sent_at < max(0.05, self.min_rtt / 2) or n < 200:
+            return self._excess if r.now - self._cut_at < self.srtt else 0.0
+        loss = max(0.0, 1 - (r.delivered - a.delivered) / (r.sent - a.sent))
+        speed = (r.sent - a.sent) / (r.sent_at - a.sent_at)
+        margin = 0.02 + 3 * math.sqrt(16 * self.loss / n)
+        is_high = self._high > 1.5 * target or speed > 1.03 * self.capacity
+        if loss > self.loss + margin and is_high and self.state != "start":
+            self._excess = loss - self.loss
+            self._cut_at = r.now
+            self._ceiling, self._ceiling_at = self._high, r.now
+        else:
+            if r.now - self._ceiling_at > 10:
+                self._ceiling = math.inf
+            self._excess = 0.0
+            if not is_high or loss < self.loss or self.state == "start":
+                self.loss += (loss - self.loss) * 0.2
+        self._counted = r
+        self._high = 0.0
+        return self._excess
+
     def _steer(self, r, q, target) -> None:
         if self.state == "compete":
             return
         age = r.now - r.sent_at
-        pred = q + r.in_flight / self.capacity - age
+        pred = max(0.0, q + r.in_flight / self.capacity - age)
         if self._refresh:
             target = -0.05 * self.min_rtt
         gain = 1 + (target - pred) / self.min_rtt
