@@ -80,7 +80,7 @@ class RateControl:
     @property
     def window(self) -> int:
         if self.state == "silent":
-            return self._in_flight + (1 << 20)
+            return 1 << 40
         q = 0.0 if not self._delays else min(self._delays) - self._base
         return int(max(self.capacity, self._pace) * (2 * self.min_rtt + max(0.0, q) + 0.1)) + 32 * self._datagram
 
@@ -102,12 +102,13 @@ class RateControl:
             self._silent_since = now
             self._silences = 0
         self._silences += 1
-        pause = min(max(self.srtt, 0.01), 0.2) * 2 ** min(5, (now - self._silent_since) // 1)
-        self._pace = self._datagram / min(pause, 0.5)
+        pause = min(max(self.srtt, 0.01), 0.2) if now - self._silent_since < 5 else 0.5
+        self._pace = self._datagram / pause
 
     def _resume(self, r: Report) -> None:
         self.state = "cruise"
         self.capacity *= 0.7
+        self._pace = self.capacity
         self._level = 3
         self._points.clear()
         self._delays.clear()
@@ -177,12 +178,12 @@ class RateControl:
         is_busy = q > 0.3 * target
         if self.state == "compete":
             return
+        if is_busy and S < 0.95 * self.capacity:
+            self._expected += (1 - S / self.capacity) * dt
         if excess or (is_busy and S >= 0.97 * self.capacity):
             self.capacity += weight * (rate - self.capacity)
         elif rate > self.capacity:
             self.capacity += weight * (rate - self.capacity)
-        if is_busy and S < 0.95 * self.capacity:
-            self._expected += (1 - S / self.capacity) * dt
 
     def _count_losses(self, r, q, target) -> float:
         """Looks at windows of a round and 200 datagrams; gives the share dropped by a full queue."""
@@ -212,6 +213,7 @@ class RateControl:
 
     def _steer(self, r, q, target) -> None:
         if self.state == "compete":
+            self._pace = self.capacity * (1 + 0.1 * self._pulse)
             return
         age = r.now - r.sent_at
         pred = max(0.0, q + r.in_flight / self.capacity - age)
@@ -225,18 +227,60 @@ class RateControl:
         self._pace = self.capacity * min(max(gain, LEAST_GAIN), 1 + MOST_PUSH)
 
     def _end_round(self, r, S, target) -> None:
-        if self.state != "start":
+        if self.state == "compete":
+            self._compete(r, target)
+        elif self.state == "cruise":
             idle = self._round_most < 0.3 * target and not self._limited and S > 0.95 * self.capacity
             self._level = min(self._level + 1, 6) if idle else 0
+            self._judge_queue(r, target)
+        if self.state != "start":
             self.min_rtt = max(1e-3, self._round_rtt - self._round_q)
         if self._refresh:
             self._refresh -= 1
             if self._touched >= self._mark:
                 self._refresh = 0
-        elif r.now - self._touched > max(REFRESH, 15 * self.min_rtt):
+        elif r.now - self._touched > max(REFRESH, 15 * self.min_rtt) and self.state == "cruise":
             self._refresh = 2
             self._touched = r.now
         self._new_round(r)
+
+    def _judge_queue(self, r, target) -> None:
+        """A queue that stays although less is sent: is it ours, another's, or has the path become longer?"""
+        if self._round_q < 2 * target + 0.002:
+            self._stuck, self._expected = 0, 0.0
+            return
+        if not self._stuck:
+            self._stuck_from, self._expected = self._round_q, 0.0
+        self._stuck += 1
+        if self._stuck < 4 or self._expected < max(0.15 * self.min_rtt, 0.005):
+            return
+        share = (self._stuck_from - self._round_q) / self._expected
+        self._stuck = 0
+        if share < 0.15:
+            self._base = self._base_before = self._round_delay
+            self._delays.clear()
+            self._delays.append(r.counted_at - r.sent_at)
+            self._base_at = self._touched = r.now
+            self._round_rtt, self._round_q = self._round_rtt, 0.0
+            self._level = 3
+        elif share < 0.6:
+            self.state = "compete"
+            self._share, self._pulse, self._growth = share, 1, {}
+            self._round_from = r
+
+    def _compete(self, r, target) -> None:
+        a = self._round_from
+        self._growth[-self._pulse] = (r.counted_at - a.counted_at) / max(1e-6, r.sent_at - a.sent_at) - 1
+        self._round_from = r
+        if len(self._growth) == 2:
+            share = (self._growth[1] - self._growth[-1]) / 0.2
+            self._share += 0.1 * (min(max(share, -0.5), 1.5) - self._share)
+            self.capacity *= 1 + 0.05 * (0.5 - self._share)
+        self._pulse = -self._pulse
+        if self._cut_at >= self._mark:
+            self.capacity *= 0.95
+        if self._round_most < target:
+            self.state, self._level = "cruise", 0
 
     def _new_round(self, r) -> None:
         self._mark = r.now

@@ -381,13 +381,13 @@ class Bbr(Tcp):
         is_expired = now - self._best_at > 10
         if rtt <= self._best or is_expired:
             self._best, self._best_at = rtt, now
+        self._samples[self._round] = max(self._samples.get(self._round, 0.0), delivery)
         if self.acked > self._round_end:
             self._round_end = self.sent
             self._round += 1
             self._samples = {one: rate for one, rate in self._samples.items() if one > self._round - 10}
             if self._state == "startup":
                 self._check_full()
-        self._samples[self._round] = max(self._samples.get(self._round, 0.0), delivery)
         most = max(self._samples.values())
         product = most * self._best
         gain, hold = self._gains(now, product, is_expired=is_expired)
