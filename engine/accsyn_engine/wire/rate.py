@@ -9,6 +9,8 @@ from dataclasses import dataclass
 FIRST = 128 * 1024
 START_GAIN = 3.5
 LEAST_GAIN = 0.5
+DEEP = 0.75
+CUT = 0.85
 MOST_PUSH = 1.77
 REFRESH = 5.0
 BASE_AGE = 10.0
@@ -58,7 +60,8 @@ class RateControl:
         self._limited = False
         self._stuck = 0  # rounds
         self._expected = self._drained = 0.0
-        self._refresh = 0
+        self._refresh = self._deep = 0
+        self._deep_at = now
         self._cut_at = now
         self._in_flight = 0
         self._last: Report | None = None
@@ -147,7 +150,8 @@ class RateControl:
         sent, over, took = r.sent - a.sent, r.sent_at - a.sent_at, r.counted_at - a.counted_at
         if sent <= 0 or over <= 0 or took <= 0:
             return
-        S, E = sent / over, sent / took
+        S = sent / over
+        E = min(sent / took, 2 * S)
         loss = max(0.0, 1 - (r.delivered - a.delivered) / sent)
         n = sent / self._datagram
         excess = self._count_losses(r, q, target)
@@ -167,6 +171,8 @@ class RateControl:
         if is_queueing or is_dropping:
             self.capacity = E * (1 - max(0.0, loss - self.loss))
             self.state = "cruise"
+            self._refresh = self._deep = 2
+            self._mark = r.now
             self._steer(r, q, self.target)
             return
         self.capacity = max(self.capacity, E) if not r.is_app_limited else self.capacity
@@ -182,8 +188,10 @@ class RateControl:
             self._expected += (1 - S / self.capacity) * dt
         if excess or (is_busy and S >= 0.97 * self.capacity):
             self.capacity += weight * (rate - self.capacity)
-        elif rate > self.capacity:
+        elif not is_busy and rate > self.capacity:
             self.capacity += weight * (rate - self.capacity)
+        elif is_busy and rate < self.capacity:
+            self.capacity += 0.2 * weight * (rate - self.capacity)
 
     def _count_losses(self, r, q, target) -> float:
         """Looks at windows of a round and 200 datagrams; gives the share dropped by a full queue."""
@@ -201,6 +209,10 @@ class RateControl:
             self._excess = loss - self.loss
             self._cut_at = r.now
             self._ceiling, self._ceiling_at = self._high, r.now
+            if self._high > 0.03 * self.min_rtt:
+                self.capacity *= CUT
+            if self.state == "cruise" and r.now - self._deep_at > REFRESH:
+                self._deep_at, self._deep, self._refresh = r.now, 2, 2
         else:
             if r.now - self._ceiling_at > 10:
                 self._ceiling = math.inf
@@ -224,6 +236,8 @@ class RateControl:
             gain = max(gain, 1 + target / self.min_rtt * 2**self._level)
         if r.now - self._cut_at < 2 * self.srtt:
             gain = min(gain, 1.0)
+        if self._deep:
+            gain = min(gain, DEEP)
         self._pace = self.capacity * min(max(gain, LEAST_GAIN), 1 + MOST_PUSH)
 
     def _end_round(self, r, S, target) -> None:
@@ -235,6 +249,7 @@ class RateControl:
             self._judge_queue(r, target)
         if self.state != "start":
             self.min_rtt = max(1e-3, self._round_rtt - self._round_q)
+        self._deep = max(0, self._deep - 1)
         if self._refresh:
             self._refresh -= 1
             if self._touched >= self._mark:
@@ -255,16 +270,21 @@ class RateControl:
         if self._stuck < 4 or self._expected < max(0.15 * self.min_rtt, 0.005):
             return
         share = (self._stuck_from - self._round_q) / self._expected
-        self._stuck = 0
-        if share < 0.15:
+        is_flat = self._round_most - self._round_q < max(0.001, 0.1 * self._round_q)
+        if share < 0.15 and is_flat:
+            self._stuck = 0
             self._base = self._base_before = self._round_delay
             self._delays.clear()
             self._delays.append(r.counted_at - r.sent_at)
             self._base_at = self._touched = r.now
             self._round_rtt, self._round_q = self._round_rtt, 0.0
             self._level = 3
-        elif share < 0.6:
+        elif self._stuck >= 10:
+            self._stuck = 0
+            if share > 0.6:
+                return
             self.state = "compete"
+            self._competes_since = r.now
             self._share, self._pulse, self._growth = share, 1, {}
             self._round_from = r
 
@@ -277,9 +297,7 @@ class RateControl:
             self._share += 0.1 * (min(max(share, -0.5), 1.5) - self._share)
             self.capacity *= 1 + 0.05 * (0.5 - self._share)
         self._pulse = -self._pulse
-        if self._cut_at >= self._mark:
-            self.capacity *= 0.95
-        if self._round_most < target:
+        if self._round_most < target or r.now - self._competes_since > 10:
             self.state, self._level = "cruise", 0
 
     def _new_round(self, r) -> None:
