@@ -287,13 +287,15 @@ class Tcp:
         self.srtt = rtt
         self.arrivals: dict[int, int] = {}
         self.credit = 0.0
-        self.last = start
+        self.last = self.rescued_at = start
         world.at(start, self._tick)
 
     def _tick(self) -> None:
         now = self.world.now
         self.credit = min(self.credit + self.pacing * (now - self.last), 64 * DATAGRAM)
         self.last = now
+        if self.acked < self.sent and now - max(self.delivered_at, self.rescued_at) > max(1.0, 2 * self.srtt):
+            self.rescued_at, self.acked = now, self.sent  # time out: all of it is lost
         room = self.window - (self.sent - self.acked)
         datagrams = int(min(room, self.credit) // DATAGRAM)
         if datagrams > 0:
@@ -315,8 +317,8 @@ class Tcp:
         self.arrivals[tenth] = self.arrivals.get(tenth, 0) + size
         self.delivered += size
         self.delivered_at = now
-        lost = sent - self.acked - size
-        self.acked = sent
+        lost = max(0, sent - self.acked - size)
+        self.acked = max(self.acked, sent)
         self.lost += lost
         self.srtt = 0.875 * self.srtt + 0.125 * (now - sent_at)
         self.on_ack(size, lost, now - sent_at, sent_at, (self.delivered - then) / max(1e-9, now - then_at))
