@@ -10,7 +10,8 @@ FIRST = 128 * 1024
 START_GAIN = 3.5
 LEAST_GAIN = 0.5
 DEEP = 0.75
-CUT = 0.65
+SHY = 10.0
+CUT = 0.75
 MOST_PUSH = 1.77
 REFRESH = 5.0
 BASE_AGE = 10.0
@@ -62,7 +63,8 @@ class RateControl:
         self._expected = self._drained = 0.0
         self._refresh = self._deep = 0
         self._deep_at = now
-        self._cut_at = now
+        self._competed_at = -math.inf
+        self._cut_at = -math.inf
         self._in_flight = 0
         self._last: Report | None = None
         self._share = 0.5
@@ -191,7 +193,7 @@ class RateControl:
         elif not is_busy and rate > self.capacity:
             self.capacity += weight * (rate - self.capacity)
         elif is_busy and rate < self.capacity:
-            self.capacity += 0.2 * weight * (rate - self.capacity)
+            self.capacity += 0.5 * weight * (rate - self.capacity)
 
     def _count_losses(self, r, q, target) -> float:
         """Looks at windows of a round and 200 datagrams; gives the share dropped by a full queue."""
@@ -245,7 +247,8 @@ class RateControl:
             self._compete(r, target)
         elif self.state == "cruise":
             idle = self._round_most < 0.3 * target and not self._limited and S > 0.95 * self.capacity
-            self._level = min(self._level + 1, 6) if idle else 0
+            most = 1 if r.now - max(self._cut_at, self._competed_at) < SHY else 6
+            self._level = min(self._level + 1, most) if idle else 0
             self._judge_queue(r, target)
         if self.state != "start":
             self.min_rtt = max(1e-3, self._round_rtt - self._round_q)
@@ -289,13 +292,14 @@ class RateControl:
             self._round_from = r
 
     def _compete(self, r, target) -> None:
+        self._competed_at = r.now
         a = self._round_from
         self._growth[-self._pulse] = (r.counted_at - a.counted_at) / max(1e-6, r.sent_at - a.sent_at) - 1
         self._round_from = r
         if len(self._growth) == 2:
             share = (self._growth[1] - self._growth[-1]) / 0.2
             self._share += 0.1 * (min(max(share, -0.5), 1.5) - self._share)
-            self.capacity *= 1 + 0.05 * (0.5 - self._share)
+            self.capacity *= 1 + 0.03 * (0.33 - self._share)
         self._pulse = -self._pulse
         if self._round_most < target or r.now - self._competes_since > 10:
             self.state, self._level = "cruise", 0
