@@ -184,7 +184,7 @@ class RateControl:
         weight = min(1.0, dt / (0.5 * self.min_rtt))
         rate = E * (1 - excess)
         if r.now - max(self._cut_at, self._competed_at) < SHY:
-            rate = min(rate, S)
+            rate = min(rate, max(S, self.capacity))
         is_busy = q > 0.3 * target
         if self.state == "compete":
             return
@@ -301,7 +301,7 @@ class RateControl:
         if len(self._growth) == 2:
             share = (self._growth[1] - self._growth[-1]) / 0.2
             self._share += 0.1 * (min(max(share, -0.5), 1.5) - self._share)
-            self.capacity *= 1 + 0.05 * (0.45 - self._share)
+            self.capacity *= 1 + 0.03 * (0.33 - self._share)
         self._pulse = -self._pulse
         if self._round_most < target or r.now - self._competes_since > 10:
             self.state, self._level = "cruise", 0
