@@ -12,6 +12,7 @@ LEAST_GAIN = 0.5
 DEEP = 0.75
 SHY = 10.0
 CUT = 0.75
+MOST_LOSS = 0.25
 MOST_PUSH = 1.77
 REFRESH = 5.0
 BASE_AGE = 10.0
@@ -72,6 +73,7 @@ class RateControl:
         self._counted: Report | None = None
         self._high = 0.0
         self._excess = 0.0
+        self._excess_at = -math.inf
         if known:
             self.capacity = self._pace = 0.8 * known.rate
             self.loss = known.loss
@@ -192,6 +194,7 @@ class RateControl:
             self._expected += (1 - S / self.capacity) * dt
         if excess or (is_busy and S >= 0.97 * self.capacity):
             self.capacity += weight * (rate - self.capacity)
+            self.capacity = min(self.capacity, 2 * max(S, E * (1 - loss)))
         elif not is_busy and rate > self.capacity:
             self.capacity += weight * (rate - self.capacity)
         elif is_busy and rate < self.capacity:
@@ -204,28 +207,32 @@ class RateControl:
         self._high = max(self._high, q)
         n = (r.sent - a.sent) / self._datagram
         if r.sent_at - a.sent_at < max(0.05, self.min_rtt / 2) or n < 200:
-            return self._excess if r.now - self._cut_at < self.srtt else 0.0
+            return self._excess if r.now - self._excess_at < self.srtt else 0.0
         loss = max(0.0, 1 - (r.delivered - a.delivered) / (r.sent - a.sent))
         speed = (r.sent - a.sent) / (r.sent_at - a.sent_at)
         margin = 0.02 + 3 * math.sqrt(16 * self.loss / n)
         is_high = self._high > 1.5 * target or speed > 1.03 * self.capacity
         if loss > self.loss + margin and is_high and self.state != "start":
             self._excess = loss - self.loss
-            self._cut_at = r.now
-            self._ceiling, self._ceiling_at = self._high, r.now
-            if self._high > 0.03 * self.min_rtt:
-                self.capacity *= CUT
-            if self.state == "cruise" and r.now - self._deep_at > REFRESH:
-                self._deep_at, self._deep, self._refresh = r.now, 2, 2
+            self._excess_at = r.now
+            self._yield_to_others(r, self._high > 1.5 * target)
         else:
             if r.now - self._ceiling_at > 10:
                 self._ceiling = math.inf
             self._excess = 0.0
             if not is_high or loss < self.loss or self.state == "start":
-                self.loss += (loss - self.loss) * 0.2
+                self.loss = min(MOST_LOSS, self.loss + (loss - self.loss) * 0.2)
         self._counted = r
         self._high = 0.0
         return self._excess
+
+    def _yield_to_others(self, r, is_full) -> None:
+        if is_full and not self._deep and r.now - self._cut_at > 2 * self.srtt:
+            self.capacity *= CUT
+        if self.state == "cruise" and r.now - self._deep_at > REFRESH:
+            self._deep_at, self._deep, self._refresh = r.now, 2, 2
+        self._cut_at = r.now
+        self._ceiling, self._ceiling_at = self._high, r.now
 
     def _steer(self, r, q, target) -> None:
         if self.state == "compete":
