@@ -1,6 +1,6 @@
-"""A path with a clock of its own: one drop-tail bottleneck, shared by our flows and by models of TCP, on which a rate control is tried.
+"""A path with a clock of its own: one drop-tail bottleneck, shared by our flows and by models of TCP.
 
-Datagrams go in bursts of a millisecond or so; a burst is queued, cut, delayed and delivered as one. The forward delay is
+A rate control is tried on it. Datagrams go in bursts of a millisecond or so; a burst is queued, cut, delayed and delivered as one. The forward delay is
 behind the queue, reports come back after the backward delay.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -144,7 +144,6 @@ class Flow:
         self.is_app_limited = False
         self.last_tick = start
         self.delays: list[tuple[float, float]] = []
-        self.rates: list[tuple[float, float]] = []
         self.arrivals: dict[int, int] = {}
         world.at(start, self._begin)
 
@@ -244,7 +243,6 @@ class Flow:
         )
         self.is_app_limited = False
         self.delays.append((now, self.link.backlog / self.link.rate))
-        self.rates.append((now, self.control.rate))
 
     def goodput(self, start: float, end: float) -> float:
         """Bytes per second delivered between two times (multiples of 0.1 s)."""
@@ -255,24 +253,6 @@ class Flow:
         """Mean delay of the queue, in seconds."""
         found = [delay for now, delay in self.delays if start <= now <= end]
         return sum(found) / max(1, len(found))
-
-    def since(self, moment: float, share: float, rate: float) -> float:
-        """Seconds after `moment` until the rate of sending stays within `share` of `rate` for good (see the tests)."""
-        bad = [now for now, found in self.rates if now > moment and abs(found / rate - 1) > share]
-        return max(bad, default=moment) - moment
-
-
-@dataclass
-class Ack:
-    """What a TCP sender learns of one burst that came."""
-
-    size: int
-    sent: int
-    sent_at: float
-    delivered: int
-    delivered_at: float
-    delivered_then: int
-    delivered_then_at: float
 
 
 class Tcp:
@@ -450,7 +430,3 @@ class Bench:
 def jain(values: list[float]) -> float:
     """Jain's index of fairness: 1 when all are equal, 1/n when one has all."""
     return sum(values) ** 2 / (len(values) * sum(value * value for value in values))
-
-
-def tenths(start: float, end: float) -> Iterator[float]:
-    return (index / 10 for index in range(round(start * 10), round(end * 10)))
