@@ -8,7 +8,7 @@ The model is BBR's (draft-ietf-ccwg-bbr): the path is a capacity and a round tri
   the bottleneck's own pace, whatever is lost at random before or behind it. Without a queue E is only what we sent.
 - Loss: 1 - d(delivered) / d(sent) over at least 200 datagrams. More than usual while the queue is high is overflow.
 
-start    pace = 3.5 E until E falls clearly behind what was sent (or it is dropped); then C = E, and drain for two rounds.
+start    pace = 3.5 E until E falls clearly behind what was sent, or loss jumps; then C = E, and drain for two rounds.
 cruise   the queue a datagram sent now will find is p = q + in_flight / C - age of the newest reported (a Smith
          predictor); pace = C (1 + (target - p) / RTT). The target is 3 to 14 % of the RTT and falls with C, so that of
          two senders at one queue the slower one grows (as Swift's flow scaling, SIGCOMM 2020). A round without a queue
@@ -290,7 +290,7 @@ class RateControl:
         if is_queueing or is_dropping:
             self.state = CRUISE
             self.capacity = sample.arrival * (1 - max(0.0, sample.loss - self.loss))
-            self._drain = self._deep = 2
+            self._drain, self._deep = 2, 1
             self._round.mark = report.now
             self._steer(report, sample)
             return

@@ -306,7 +306,10 @@ class Tcp:
     def on_ack(self, size: int, lost: int, rtt: float, sent_at: float, delivery: float) -> None:
         raise NotImplementedError
 
-    goodput = Flow.goodput
+    def goodput(self, start: float, end: float) -> float:
+        """Bytes per second acknowledged between two times (multiples of 0.1 s)."""
+        low, high = round(start * 10), round(end * 10)
+        return sum(self.arrivals.get(tenth, 0) for tenth in range(low, high)) / (end - start)
 
 
 class Cubic(Tcp):
