@@ -1,4 +1,25 @@
-"""Rate control of the datagram transport."""
+"""Rate control of the datagram transport: how fast to send, from what the receiver reports. Pure; time is an argument.
+
+The model is BBR's (draft-ietf-ccwg-bbr): the path is a capacity and a round trip. It is measured without BBR's filters:
+
+- Queue: q = (arrival - sending) of the newest datagram, the least of three reports, less the least of the last 10 to
+  20 s. It is one-way, so clocks need not agree and the way back does not matter.
+- Capacity C, in bytes *sent* per second: between two reports E = d(sent) / d(arrival). While a queue stands this is
+  the bottleneck's own pace, whatever is lost at random before or behind it. Without a queue E is only what we sent.
+- Loss: 1 - d(delivered) / d(sent) over at least 200 datagrams. More than usual while the queue is high is overflow.
+
+start    pace = 3.5 E until E falls clearly behind what was sent, or loss jumps; then C = E, and drain for two rounds.
+cruise   the queue a datagram sent now will find is p = q + in_flight / C - age of the newest reported (a Smith
+         predictor); pace = C (1 + (target - p) / RTT). The target is 3 to 14 % of the RTT and falls with C, so that of
+         two senders at one queue the slower one grows (as Swift's flow scaling, SIGCOMM 2020). A round without a queue
+         at full pace doubles the push: capacity that was added is found in a few rounds. Every 5 s the queue is
+         drained for a round to see the path's own delay; that is all which replaces BBR's probing.
+overflow C is cut to 0.75, the queue drained, and for 10 s we grow slowly and take nothing at once that others leave.
+compete  a queue that stays for ten rounds although we send less is another's. Pulses of +-10 % in turn show our share
+         of the link, (growth of the queue at + less that at -) / 0.2 (after Nimbus, SIGCOMM 2022); the pace is drawn to
+         a third, and given back on overflow. A queue that stays and is flat is none: the path has become longer.
+silent   one datagram each min(RTT, 200 ms), later 500 ms; the first answer brings 0.7 C back, which must prove itself.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +27,24 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-FIRST = 128 * 1024
-START_GAIN = 3.5
-LEAST_GAIN = 0.5
-MOST_PUSH = 1.77
-REFRESH = 5.0
-BASE_AGE = 10.0
+FIRST = 128 * 1024  # bytes in the first round trip
+LEAST_RTT = 0.001
+START_GAIN = 3.5  # E lags by a report and half a span: about 2.77 a round trip in effect
+LEAST_GAIN, MOST_GAIN, DEEP_GAIN = 0.5, 2.77, 0.75
+CUT = 0.75  # on overflow; CUBIC's is 0.7 (RFC 9438), BBR has none
+REFRESH = 5.0  # seconds after which the path's own delay is looked at again
+MEMORY = 10.0  # seconds: delays, depth of the queue, others' presence
+MOST_LOSS = 0.25
+SAMPLE = 200  # datagrams on which a loss is judged
+PULSE = 0.1
+FAIR = 0.33  # the share of the link that is aimed at beside others who fill the queue
+START, CRUISE, COMPETE, SILENT = "start", "cruise", "compete", "silent"
 
 
 @dataclass(frozen=True)
 class Known:
+    """What a path showed: bytes sent per second that it takes, its own RTT in seconds, its random loss (0 to 1)."""
+
     rate: float
     rtt: float
     loss: float
@@ -23,6 +52,12 @@ class Known:
 
 @dataclass(frozen=True)
 class Report:
+    """What one feedback from the receiver says, digested by the sender's scoreboard. Bytes and seconds.
+
+    `rtt`, of the newest datagram, is None when there is nothing newer. `sent` and `delivered` are totals up to it;
+    `counted_at` is its arrival by the receiver's clock, all other times are the sender's. `lost` is not used here.
+    """
+
     now: float
     rtt: float | None
     sent_at: float
@@ -34,210 +69,320 @@ class Report:
     is_app_limited: bool
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """The last part of a round: bytes per second, the share lost, datagrams, seconds."""
+
+    pace: float
+    arrival: float
+    loss: float
+    datagrams: float
+    queue: float
+    target: float
+    passed: float  # seconds since the sample before
+
+
+@dataclass
+class _Round:
+    """What was seen since a moment `mark`: a round ends with the first report of a datagram sent after it."""
+
+    mark: float
+    first: Report | None = None
+    least: float = math.inf  # queue
+    most: float = 0.0
+    rtt: float = math.inf
+    delay: float = math.inf
+    is_limited: bool = False
+
+    def add(self, report: Report, rtt: float, queue: float) -> None:
+        self.first = self.first or report
+        self.least, self.most = min(self.least, queue), max(self.most, queue)
+        self.rtt = min(self.rtt, rtt)
+        self.delay = min(self.delay, report.counted_at - report.sent_at)
+        self.is_limited |= report.is_app_limited
+
+    @property
+    def is_flat(self) -> bool:
+        return self.most - self.least < max(0.001, 0.1 * self.least)
+
+
+class _Delays:
+    """One-way delays: the path's own is the least of the last 10 to 20 s. Only differences mean something."""
+
+    def __init__(self, now: float) -> None:
+        self._recent: deque[float] = deque(maxlen=3)
+        self.forget(now)
+
+    def forget(self, now: float, base: float = math.inf) -> None:
+        self._recent.clear()
+        self._base = self._before = base
+        self._since = now
+
+    def add(self, now: float, delay: float) -> float:
+        """Gives the queue in seconds."""
+        if now - self._since > MEMORY:
+            self._before, self._base, self._since = self._base, delay, now
+        self._base = min(self._base, delay)
+        self._recent.append(delay)
+        return self.queue
+
+    @property
+    def queue(self) -> float:
+        return max(0.0, min(self._recent) - min(self._base, self._before)) if self._recent else 0.0
+
+
 class RateControl:
+    """One path. `rtt` in seconds, `datagram` in bytes; `known` is what this path showed last time.
+
+    `capacity`, `loss`, `min_rtt`, `srtt` and `state` are for display. `cap` is a limit in bytes per second that takes
+    effect at the next look at `rate`; a capped flow teaches nothing about the path.
+    """
+
     def __init__(self, *, now: float, rtt: float, datagram: int, known: Known | None = None) -> None:
-        self._datagram = datagram
         self.cap: float | None = None
-        self.min_rtt = self.srtt = max(rtt, 1e-3)
-        self.loss = 0.0
-        self.state = "start"
-        self._pace = FIRST / max(rtt, 0.05)
-        self.capacity = self._pace
-        self._level = 0
+        self.min_rtt = self.srtt = max(rtt, LEAST_RTT)
+        self.state = CRUISE if known else START
+        self.loss = known.loss if known else 0.0
+        self.capacity = self._pace = 0.8 * known.rate if known else FIRST / max(rtt, 0.05)
+        self._level = 2 if known else 0  # of the push: doubles with each
+        self._datagram = datagram
         self._points: deque[Report] = deque()
-        self._delays: deque[float] = deque(maxlen=3)
-        self._base = self._base_before = math.inf
-        self._base_at = self._touched = now
-        self._ceiling = math.inf
-        self._ceiling_at = now
-        self._mark = now
-        self._round_q = math.inf  # least queue in the round
-        self._round_most = 0.0
-        self._round_rtt = math.inf
-        self._round_delay = math.inf
-        self._limited = False
-        self._stuck = 0  # rounds
-        self._expected = self._drained = 0.0
-        self._refresh = 0
-        self._cut_at = now
-        self._in_flight = 0
-        self._last: Report | None = None
-        self._share = 0.5
-        self._silences = 0
-        self._counted: Report | None = None
-        self._high = 0.0
-        self._excess = 0.0
-        if known:
-            self.capacity = self._pace = 0.8 * known.rate
-            self.loss = known.loss
-            self.state = "cruise"
-            self._level = 2
+        self._heard_at = now
+        self._delays = _Delays(now)
+        self._touched = now  # when there was no queue
+        self._depth, self._depth_at = math.inf, now  # of the queue, where it overflowed
+        self._round = _Round(now)
+        self._drain = self._deep = 0  # rounds
+        self._deep_at = now
+        self._cut_at = self._competed_at = -math.inf
+        self._counted: Report | None = None  # where the count of losses began
+        self._high = 0.0  # queue since then
+        self._excess, self._excess_at = 0.0, -math.inf
+        self._stuck, self._stuck_at, self._expected = 0, 0.0, 0.0  # rounds; queue at the first; seconds it should fall
+        self._silent_at = now
+        self._competes_at = now
+        self._share, self._pulse = 0.0, 1
+        self._growth: dict[int, float] = {}
 
     @property
     def rate(self) -> float:
+        """Bytes per second to pace at, headers included."""
         return self._pace if self.cap is None else min(self._pace, self.cap)
 
     @property
     def window(self) -> int:
-        if self.state == "silent":
-            return self._in_flight + (1 << 20)
-        q = 0.0 if not self._delays else min(self._delays) - self._base
-        return int(max(self.capacity, self._pace) * (2 * self.min_rtt + max(0.0, q) + 0.1)) + 32 * self._datagram
+        """Bytes in flight at most: a guard, not a control. In silence only the rate limits, as flight is unknown."""
+        if self.state == SILENT:
+            return 1 << 40
+        longest = 2 * self.min_rtt + self._delays.queue + 0.1
+        return int(max(self.capacity, self._pace) * longest) + 32 * self._datagram
 
     @property
     def known(self) -> Known:
+        """To remember for the next transfer on this path."""
         return Known(self.capacity, self.min_rtt, self.loss)
 
     @property
     def target(self) -> float:
-        """Seconds of queue."""
-        c = max(self.capacity, 1.0)
-        part = 0.133 - 0.01 * math.log2(c / 1e6)
-        q = self.min_rtt * min(max(part, 0.03), 0.14)
-        return min(max(q, 0.002, 3 * self._datagram / c), max(self._ceiling / 2, 0.0005))
+        """The queue to stand at, in seconds: falls by 1 % of the RTT with every doubling of the rate."""
+        share = 0.133 - 0.01 * math.log2(max(self.capacity, 1.0) / 1e6)
+        wanted = max(self.min_rtt * min(max(share, 0.03), 0.14), 0.002, 3 * self._datagram / max(self.capacity, 1.0))
+        return min(wanted, max(self._depth / 2, 0.0005))
 
     def on_silence(self, now: float) -> None:
-        if self.state != "silent":
-            self.state = "silent"
-            self._silent_since = now
-            self._silences = 0
-        self._silences += 1
-        pause = min(max(self.srtt, 0.01), 0.2) * 2 ** min(5, (now - self._silent_since) // 1)
-        self._pace = self._datagram / min(pause, 0.5)
+        """No report for long although datagrams are out. May be called again and again."""
+        if self.state != SILENT:
+            self.state, self._silent_at = SILENT, now
+        is_fresh = now - self._silent_at < 5
+        self._pace = self._datagram / (min(max(self.srtt, 0.01), 0.2) if is_fresh else 0.5)
 
-    def _resume(self, r: Report) -> None:
-        self.state = "cruise"
-        self.capacity *= 0.7
-        self._level = 3
+    def on_report(self, report: Report) -> None:
+        if report.rtt is None:
+            return
+        if self.state == SILENT:
+            self._resume(report)
+        self.srtt += (report.rtt - self.srtt) / 8
+        sample = self._sample(report, report.rtt)
+        if sample is None:
+            return
+        if self.state == START:
+            self._start(report, sample)
+        else:
+            self._learn(report, sample)
+            self._steer(report, sample)
+        if report.sent_at >= self._round.mark:
+            self._end_round(report, sample)
+
+    def _resume(self, report: Report) -> None:
+        self.state, self._level = CRUISE, 3
+        self.capacity = self._pace = 0.7 * self.capacity
         self._points.clear()
-        self._delays.clear()
-        self._base = self._base_before = math.inf
-        self._new_round(r)
+        self._counted = None
+        self._delays.forget(report.now)
+        self._round = _Round(report.now)
 
-    def on_report(self, r: Report) -> None:
-        self._in_flight = r.in_flight
-        if r.rtt is None:
-            return
-        if self.state == "silent":
-            self._resume(r)
-        self.srtt += (r.rtt - self.srtt) / 8
-        delay = r.counted_at - r.sent_at
-        self._delays.append(delay)
-        if r.now - self._base_at > BASE_AGE:
-            self._base_before, self._base, self._base_at = min(self._base, delay + 1), delay, r.now
-        self._base = min(self._base, delay)
-        base = min(self._base, self._base_before)
-        q = min(self._delays) - base
+    # measuring
+    def _sample(self, report: Report, rtt: float) -> _Sample | None:
+        """Measures over the last part of a round trip: long enough for 16 datagrams and a few reports."""
         target = self.target
-        if q < max(0.1 * target, 0.0003):
-            self._touched = r.now
-        self._limited = self._limited or r.is_app_limited
-        self._round_q = min(self._round_q, q)
-        self._round_most = max(self._round_most, q)
-        self._round_rtt = min(self._round_rtt, r.rtt)
-        self._round_delay = min(self._round_delay, delay)
+        queue = self._delays.add(report.now, report.counted_at - report.sent_at)
+        if queue < max(0.1 * target, 0.0003):
+            self._touched = report.now
+        self._round.add(report, rtt, queue)
+        part = self.min_rtt / 4 if self.state == START else min(self.min_rtt / 2, 0.25)
+        span = max(part, 0.02 if self.state == START else 0.03, 16 * self._datagram / self.capacity)
         points = self._points
-        points.append(r)
-        span = max(0.02, self.min_rtt / 4) if self.state == "start" else max(0.03, min(self.min_rtt / 2, 0.25))
-        span = max(span, 16 * self._datagram / self.capacity)
-        while len(points) > 2 and points[1].sent_at <= r.sent_at - span:
+        points.append(report)
+        while len(points) > 2 and points[1].sent_at <= report.sent_at - span:
             points.popleft()
-        a = points[0]
-        sent, over, took = r.sent - a.sent, r.sent_at - a.sent_at, r.counted_at - a.counted_at
+        first = points[0]
+        sent, over, took = (
+            report.sent - first.sent,
+            report.sent_at - first.sent_at,
+            report.counted_at - first.counted_at,
+        )
         if sent <= 0 or over <= 0 or took <= 0:
-            return
-        S, E = sent / over, sent / took
-        loss = max(0.0, 1 - (r.delivered - a.delivered) / sent)
-        n = sent / self._datagram
-        excess = self._count_losses(r, q, target)
-        dt = min(r.now - (self._last.now if self._last else r.now), self.min_rtt)
-        self._last = r
-        if self.state == "start":
-            self._start(r, S, E, loss, q, over, took, n)
-        else:
-            self._learn(r, S, E, loss, excess, q, dt, target)
-            self._steer(r, q, target)
-        if r.sent_at >= self._mark:
-            self._end_round(r, S, target)
+            return None
+        passed, self._heard_at = min(report.now - self._heard_at, self.min_rtt), report.now
+        loss = max(0.0, 1 - (report.delivered - first.delivered) / sent)
+        pace = sent / over
+        return _Sample(pace, min(sent / took, 2 * pace), loss, sent / self._datagram, queue, target, passed)
 
-    def _start(self, r, S, E, loss, q, over, took, n) -> None:
-        is_queueing = over < 0.75 * took and q > max(0.003, self.min_rtt / 16)
-        is_dropping = loss > self.loss + 0.1 + 4 / math.sqrt(n)
-        if is_queueing or is_dropping:
-            self.capacity = E * (1 - max(0.0, loss - self.loss))
-            self.state = "cruise"
-            self._steer(r, q, self.target)
-            return
-        self.capacity = max(self.capacity, E) if not r.is_app_limited else self.capacity
-        self._pace = max(self._pace, START_GAIN * E)
-
-    def _learn(self, r, S, E, loss, excess, q, dt, target) -> None:
-        weight = min(1.0, dt / (0.5 * self.min_rtt))
-        rate = E * (1 - excess)
-        is_busy = q > 0.3 * target
-        if self.state == "compete":
-            return
-        if excess or (is_busy and 0.97 * self.capacity <= S) or rate > self.capacity:
-            self.capacity += weight * (rate - self.capacity)
-        if is_busy and 0.95 * self.capacity > S:
-            self._expected += (1 - S / self.capacity) * dt
-
-    def _count_losses(self, r, q, target) -> float:
-        """Looks at windows of a round and 200 datagrams; gives the share dropped by a full queue."""
-        a = self._counted or r
-        self._counted = a
-        self._high = max(self._high, q)
-        n = (r.sent - a.sent) / self._datagram
-        if r.sent_at - a.sent_at < max(0.05, self.min_rtt / 2) or n < 200:
-            return self._excess if r.now - self._cut_at < self.srtt else 0.0
-        loss = max(0.0, 1 - (r.delivered - a.delivered) / (r.sent - a.sent))
-        speed = (r.sent - a.sent) / (r.sent_at - a.sent_at)
-        margin = 0.02 + 3 * math.sqrt(16 * self.loss / n)
-        is_high = self._high > 1.5 * target or speed > 1.03 * self.capacity
-        if loss > self.loss + margin and is_high and self.state != "start":
-            self._excess = loss - self.loss
-            self._cut_at = r.now
-            self._ceiling, self._ceiling_at = self._high, r.now
-        else:
-            if r.now - self._ceiling_at > 10:
-                self._ceiling = math.inf
-            self._excess = 0.0
-            if not is_high or loss < self.loss or self.state == "start":
-                self.loss += (loss - self.loss) * 0.2
-        self._counted = r
-        self._high = 0.0
+    def _overflow(self, report: Report, sample: _Sample) -> float:
+        """The share that a full queue drops at present; learns the random loss from the rest."""
+        first = self._counted = self._counted or report
+        self._high = max(self._high, sample.queue)
+        sent, over = report.sent - first.sent, report.sent_at - first.sent_at
+        if over < max(0.05, self.min_rtt / 2) or sent < SAMPLE * self._datagram:
+            return self._excess if report.now - self._excess_at < self.srtt else 0.0
+        loss = max(0.0, 1 - (report.delivered - first.delivered) / sent)
+        noise = 3 * math.sqrt(16 * self.loss * self._datagram / sent)  # of losses in runs of 8
+        is_full = self._high > 1.5 * sample.target
+        is_high = is_full or sent > 1.03 * self.capacity * over
+        self._excess = 0.0
+        if self.state != START and is_high and loss > self.loss + 0.02 + noise:
+            self._excess, self._excess_at = loss - self.loss, report.now
+            self._yield(report, is_full=is_full)
+        elif self.state == START or not is_high or loss < self.loss:
+            self.loss = min(MOST_LOSS, self.loss + 0.2 * (loss - self.loss))
+        if report.now - self._depth_at > MEMORY:
+            self._depth = math.inf
+        self._counted, self._high = report, 0.0
         return self._excess
 
-    def _steer(self, r, q, target) -> None:
-        if self.state == "compete":
+    def _yield(self, report: Report, *, is_full: bool) -> None:
+        if is_full and not self._deep and report.now - self._cut_at > 2 * self.srtt:
+            self.capacity *= CUT
+        if self.state == CRUISE and report.now - self._deep_at > REFRESH:
+            self._deep_at, self._deep, self._drain = report.now, 2, 2
+        self._cut_at = self._depth_at = report.now
+        self._depth = self._high
+
+    def _is_shy(self, now: float) -> bool:
+        """Others were seen a short while ago."""
+        return now - max(self._cut_at, self._competed_at) < MEMORY
+
+    # steering
+    def _start(self, report: Report, sample: _Sample) -> None:
+        self._overflow(report, sample)
+        is_queueing = sample.arrival < 0.75 * sample.pace and sample.queue > max(0.003, self.min_rtt / 16)
+        is_dropping = sample.loss > self.loss + 0.1 + 4 / math.sqrt(sample.datagrams)
+        if is_queueing or is_dropping:
+            self.state = CRUISE
+            self.capacity = sample.arrival * (1 - max(0.0, sample.loss - self.loss))
+            self._drain, self._deep = 2, 1
+            self._round.mark = report.now
+            self._steer(report, sample)
             return
-        age = r.now - r.sent_at
-        pred = max(0.0, q + r.in_flight / self.capacity - age)
-        if self._refresh:
-            target = -0.05 * self.min_rtt
-        gain = 1 + (target - pred) / self.min_rtt
-        if self._level and q < 0.3 * target:
+        if not report.is_app_limited:
+            self.capacity = max(self.capacity, sample.arrival)
+        self._pace = max(self._pace, START_GAIN * sample.arrival)
+
+    def _learn(self, report: Report, sample: _Sample) -> None:
+        """Capacity from arrivals: both ways while a queue stands, upwards only without one."""
+        excess = self._overflow(report, sample)
+        if self.state == COMPETE:
+            return
+        is_busy = sample.queue > 0.3 * sample.target
+        rate = sample.arrival * (1 - excess)
+        if self._is_shy(report.now):
+            rate = min(rate, max(sample.pace, self.capacity))
+        weight = min(1.0, 2 * sample.passed / self.min_rtt)
+        if is_busy and sample.pace < 0.95 * self.capacity:
+            self._expected += (1 - sample.pace / self.capacity) * sample.passed
+        if excess or (is_busy and sample.pace >= 0.97 * self.capacity):
+            self.capacity += weight * (rate - self.capacity)
+            self.capacity = min(self.capacity, 2 * max(sample.pace, sample.arrival * (1 - sample.loss)))
+        elif is_busy and rate < self.capacity:
+            self.capacity += 0.5 * weight * (rate - self.capacity)  # sent less: others may have taken its place
+        elif not is_busy and rate > self.capacity:
+            self.capacity += weight * (rate - self.capacity)
+
+    def _steer(self, report: Report, sample: _Sample) -> None:
+        if self.state == COMPETE:
+            self._pace = self.capacity * (1 + PULSE * self._pulse)
+            return
+        coming = max(0.0, sample.queue + report.in_flight / self.capacity - (report.now - report.sent_at))
+        target = self.target if not self._drain else -0.05 * self.min_rtt
+        gain = 1 + (target - coming) / self.min_rtt
+        if self._level and sample.queue < 0.3 * target:
             gain = max(gain, 1 + target / self.min_rtt * 2**self._level)
-        if r.now - self._cut_at < 2 * self.srtt:
+        if report.now - self._cut_at < 2 * self.srtt:
             gain = min(gain, 1.0)
-        self._pace = self.capacity * min(max(gain, LEAST_GAIN), 1 + MOST_PUSH)
+        if self._deep:
+            gain = min(gain, DEEP_GAIN)
+        self._pace = self.capacity * min(max(gain, LEAST_GAIN), MOST_GAIN)
 
-    def _end_round(self, r, S, target) -> None:
-        if self.state != "start":
-            idle = self._round_most < 0.3 * target and not self._limited and 0.95 * self.capacity < S
-            self._level = min(self._level + 1, 6) if idle else 0
-            self.min_rtt = max(1e-3, self._round_rtt - self._round_q)
-        if self._refresh:
-            self._refresh -= 1
-            if self._touched >= self._mark:
-                self._refresh = 0
-        elif r.now - self._touched > max(REFRESH, 15 * self.min_rtt):
-            self._refresh = 2
-            self._touched = r.now
-        self._new_round(r)
+    # once a round
+    def _end_round(self, report: Report, sample: _Sample) -> None:
+        seen = self._round
+        if self.state == COMPETE:
+            self._compete(report, sample)
+        elif self.state == CRUISE:
+            is_idle = seen.most < 0.3 * sample.target and not seen.is_limited and sample.pace > 0.95 * self.capacity
+            self._level = min(self._level + 1, 1 if self._is_shy(report.now) else 6) if is_idle else 0
+            self._judge_queue(report, sample)
+        if self.state != START:
+            self.min_rtt = max(LEAST_RTT, seen.rtt - seen.least)
+        self._deep = max(0, self._deep - 1)
+        if self._drain:
+            self._drain = self._drain - 1 if self._touched < seen.mark else 0
+        elif self.state == CRUISE and report.now - self._touched > max(REFRESH, 15 * self.min_rtt):
+            self._drain, self._touched = 2, report.now
+        self._round = _Round(report.now, report)
 
-    def _new_round(self, r) -> None:
-        self._mark = r.now
-        self._round_q = self._round_rtt = self._round_delay = math.inf
-        self._round_most = 0.0
-        self._limited = False
+    def _judge_queue(self, report: Report, sample: _Sample) -> None:
+        """A queue that stays although less is sent: is it ours, another's, or has the path become longer?"""
+        seen = self._round
+        if seen.least < 2 * sample.target + 0.002:
+            self._stuck, self._expected = 0, 0.0
+            return
+        if not self._stuck:
+            self._stuck_at, self._expected = seen.least, 0.0
+        self._stuck += 1
+        if self._stuck < 4 or self._expected < max(0.15 * self.min_rtt, 0.005):
+            return
+        share = (self._stuck_at - seen.least) / self._expected
+        if share < 0.15 and seen.is_flat:
+            self._stuck, self._level = 0, 3
+            self._delays.forget(report.now, seen.delay)
+            self._touched, seen.least = report.now, 0.0
+        elif self._stuck >= 10:
+            self._stuck = 0
+            if share < 0.6:
+                self.state, self._competes_at = COMPETE, report.now
+                self._share, self._pulse, self._growth = share, 1, {}
+
+    def _compete(self, report: Report, sample: _Sample) -> None:
+        """What was sent at one pulse is reported during the next, which has the other sign."""
+        self._competed_at = report.now
+        first = self._round.first or report
+        over = max(1e-6, report.sent_at - first.sent_at)
+        self._growth[-self._pulse] = (report.counted_at - first.counted_at) / over - 1
+        if len(self._growth) == 2:
+            share = (self._growth[1] - self._growth[-1]) / (2 * PULSE)
+            self._share += 0.1 * (min(max(share, -0.5), 1.5) - self._share)
+            self.capacity *= 1 + 0.03 * (FAIR - self._share)
+        self._pulse = -self._pulse
+        if self._round.most < sample.target or report.now - self._competes_at > MEMORY:
+            self.state, self._level = CRUISE, 0
