@@ -43,6 +43,14 @@ class Belt(Generic[T]):
         """Take from the front, waiting for something. Raises Ended."""
         return self.take(1)[0]
 
+    def get_within(self, seconds: float) -> T | None:
+        """Take from the front; None when nothing has come in this time. Raises Ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._things or self._is_over, seconds)
+            if self._is_over:
+                raise Ended
+            return self._things.popleft() if self._things else None
+
     def take(self, most: int) -> list[T]:
         """Take one to `most` things from the front, waiting for the first. Raises Ended."""
         with self._changed:

@@ -27,6 +27,10 @@ class Gauge:
             if self._count < OPEN_FILES <= self._count + 1:
                 self._changed.notify_all()
 
+    @property
+    def has_room(self) -> bool:
+        return self._count < OPEN_FILES
+
     def wait_for_room(self) -> None:
         """Raises Ended."""
         with self._changed:

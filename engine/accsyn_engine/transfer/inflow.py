@@ -27,14 +27,16 @@ PROBE_S, SELDOM_S = 0.2, 2.0  # between two knocks, at first ...
 PATIENCE_S = 5.0  # ... and after so long without an answer
 RUNS_A_TURN = 64
 KEPT = 64  # buffers kept for further blocks
+AGAIN_S = 0.02  # between two tries to store what waits for others
 
+Stow = Callable[[Block, memoryview, list[Block]], None]  # the last takes what cannot be stored now
 _Cut = tuple[memoryview, memoryview, memoryview]
 
 
 class Inflow:
     """Takes blocks by datagrams and gives them to `stow`, from a thread of its own."""
 
-    def __init__(self, line: Line, stow: Callable[[Block, memoryview], None], *, rtt: float, clock: Clock) -> None:
+    def __init__(self, line: Line, stow: Stow, *, rtt: float, clock: Clock) -> None:
         self._line = line
         self._stow = stow
         self._clock = clock
@@ -45,6 +47,8 @@ class Inflow:
         self._scratch = memoryview(bytearray(65536))
         self._whole: Belt[Incoming] = Belt()
         self._storing = 0
+        self._left: list[tuple[Incoming, list[Block]]] = []  # pieces for which no further file could be opened
+        self._tried_at = 0.0
         self._free: list[memoryview] = []
         self._cuts: dict[int, list[_Cut]] = {}
         self._begun_at = clock.monotonic()
@@ -102,7 +106,7 @@ class Inflow:
 
     def _tell(self, now: float) -> None:
         self._told_at, self._told, self._has_news = now, self._book.newest, False
-        self._line.send_feedback(self._book.report(now, waiting=len(self._whole) + self._storing))
+        self._line.send_feedback(self._book.report(now, waiting=len(self._whole) + self._storing + len(self._left)))
 
     def _take(self, view: memoryview, size: int, source: Address, now: float) -> None:
         """Take a run of datagrams."""
@@ -192,12 +196,29 @@ class Inflow:
         """Hand on whole blocks until `end`. Raises Ended."""
         aside = memoryview(bytearray(MAX_PAYLOAD))
         while True:
-            incoming = self._whole.get()
-            self._storing = 1
-            self._stow(Block(incoming.position, incoming.buffer), aside)
-            self._storing = 0
-            if len(self._free) < KEPT:
-                self._free.append(incoming.base)
+            if self._left and self._clock.monotonic() - self._tried_at > AGAIN_S:
+                self._try_again(aside)
+            incoming = self._whole.get_within(AGAIN_S) if self._left else self._whole.get()
+            if incoming is not None:
+                self._storing = 1
+                self._bring(incoming, [Block(incoming.position, incoming.buffer)], aside)
+                self._storing = 0
+
+    def _bring(self, incoming: Incoming, pieces: list[Block], aside: memoryview) -> None:
+        """Store what can be stored now. A file may have to wait for others, and those for blocks behind this one."""
+        left: list[Block] = []
+        for piece in pieces:
+            self._stow(piece, aside, left)
+        if left:
+            self._left.append((incoming, left))
+        elif len(self._free) < KEPT:
+            self._free.append(incoming.base)
+
+    def _try_again(self, aside: memoryview) -> None:
+        waiting, self._left = self._left, []
+        for incoming, pieces in waiting:
+            self._bring(incoming, pieces, aside)
+        self._tried_at = self._clock.monotonic()
 
 
 def _cut_one(frame: memoryview) -> _Cut:

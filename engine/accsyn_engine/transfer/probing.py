@@ -72,5 +72,5 @@ class _ProbeSender(Sender):
 class _ProbeReceiver(Receiver):
     """Counts what comes."""
 
-    def _stow(self, block: messages.Block, aside: memoryview) -> None:  # noqa: ARG002  # of no use here
+    def _stow(self, block: messages.Block, *_: object) -> None:
         self._stowage.count(0, len(block.payload))

@@ -169,7 +169,7 @@ class Receiver:
         if lane is None:
             return None
         line = line_of(lane, self._clock)
-        return Inflow(line, self._stower.stow, rtt=self._rtt, clock=self._clock)
+        return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:
         """Read one bulk connection; its blocks go to disk from the buffer they were decrypted into.
@@ -181,8 +181,11 @@ class Receiver:
             while True:
                 for event in channel.receive():
                     assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
-                    self._stower.stow(event, aside)
+                    self._stow(event, aside)
                     self._taken[channel.number] = self._taken.get(channel.number, 0) + 1
+
+    def _stow(self, block: messages.Block, aside: memoryview, left: list[messages.Block] | None = None) -> None:
+        self._stower.stow(block, aside, left)
 
     def _catch_up(self) -> None:
         """Hash what earlier tries left, beside the blocks that come in."""

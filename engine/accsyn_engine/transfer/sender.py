@@ -221,7 +221,7 @@ class Sender:
         return LineState(transport="tcp", streams=self._streams.alive, rtt_s=rtt, limited_by=limit)
 
     def _finish(self) -> None:
-        """Sign what will be true when all has landed, as soon as that can be told; and what is true, once all is settled.
+        """Sign what will be true when all has landed, as soon as it can be told, and what is true once all is settled.
 
         The receiver signs only what did happen, so the early word saves it a round trip and promises nothing.
         """

@@ -27,27 +27,41 @@ class Stower:
         self._gauge = gauge
         self._syncer = syncer
 
-    def stow(self, block: Block, aside: memoryview) -> None:
-        """Bring a block to its files; `aside` is room for reading back. Raises DiskFull, Ended, RemoteProtocolError."""
+    def stow(self, block: Block, aside: memoryview, left: list[Block] | None = None) -> None:
+        """Bring a block to its files; `aside` is room for reading back. Raises DiskFull, Ended, RemoteProtocolError.
+
+        Where a further file cannot be opened now, this waits; with `left` it puts that piece there instead and goes on.
+        """
         position, payload = block.position, block.payload
         while payload:
             arrival, end = self._stowage.locate(position)
             if arrival is not None:
-                end = self._stow_run(position, payload, aside) or self._stow_piece(arrival, position, payload, aside)
+                end = self._stow_run(position, payload, aside, left) or self._stow_piece(
+                    arrival, position, payload, aside, left
+                )
             payload = payload[end - position :]
             position = end
 
-    def _stow_run(self, position: int, payload: memoryview, aside: memoryview) -> int:
+    def _stow_run(self, position: int, payload: memoryview, aside: memoryview, left: list[Block] | None) -> int:
         """Store the small files from here that can be; gives the position after them, 0 when it is none."""
         run = self._stowage.run(position, len(payload))
-        return run[-1].end if run and self.store(run, position, payload, aside) else 0
+        return run[-1].end if run and self.store(run, position, payload, aside, left) else 0
 
-    def _stow_piece(self, arrival: Arrival, position: int, payload: memoryview, aside: memoryview) -> int:
+    def _stow_piece(
+        self, arrival: Arrival, position: int, payload: memoryview, aside: memoryview, left: list[Block] | None
+    ) -> int:
         piece = payload[: arrival.end - position]
-        self._accept(arrival, position - arrival.start, piece, aside)
+        self._accept(arrival, position - arrival.start, piece, aside, left)
         return position + len(piece)
 
-    def store(self, run: Sequence[Arrival], position: int, payload: memoryview, aside: memoryview) -> bool:
+    def store(
+        self,
+        run: Sequence[Arrival],
+        position: int,
+        payload: memoryview,
+        aside: memoryview,
+        left: list[Block] | None = None,
+    ) -> bool:
         """Write small files of one folder whose content is `payload`; false where they must stay open for a while."""
         try:
             folder = run[0].root.folder(run[0].folder)
@@ -65,14 +79,19 @@ class Stower:
                     self._committer.refuse(arrival, error)
                     continue
                 if count is None:
-                    self._accept(arrival, 0, content, aside)
+                    self._accept(arrival, 0, content, aside, left)
                 taken += count or 0
         self._stowage.count(taken, taken)
         self._committer.take_all(run)
         return True
 
-    def _accept(self, arrival: Arrival, offset: int, piece: memoryview, aside: memoryview) -> None:
+    def _accept(
+        self, arrival: Arrival, offset: int, piece: memoryview, aside: memoryview, left: list[Block] | None
+    ) -> None:
         if not arrival.is_open and arrival.outcome is Outcome.OPEN:
+            if left is not None and not self._gauge.has_room:
+                left.append(Block(arrival.start + offset, piece))
+                return
             self._gauge.wait_for_room()
         try:
             taken = arrival.accept(offset, piece, aside)

@@ -139,7 +139,7 @@ class _Receiving:
     def renew(self) -> None:
         clock = SystemClock()
         self.line = Line(self.ours, SECRET, is_connector=False, peer=None, host=HERE, clock=clock)
-        self.flow = Inflow(self.line, lambda block, aside: None, rtt=0.1, clock=clock)
+        self.flow = Inflow(self.line, lambda block, aside, left: None, rtt=0.1, clock=clock)
 
     def take(self, frame: bytes) -> None:
         """As the thread at the line does it."""

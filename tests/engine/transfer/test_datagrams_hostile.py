@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from accsyn_engine.clock import SystemClock
 from accsyn_engine.transfer import connection, inflow, link, outflow
@@ -226,6 +227,30 @@ def test_whole_blocks_of_no_known_place_are_not_asked_for_without_end(to_receive
     assert side.error is None
 
 
+def test_blocks_in_any_order_land_though_fewer_files_may_be_open_than_are_begun(
+    to_receiver: tuple[Liar, Side, Receiver], target: Path
+) -> None:
+    """Whoever stored them waited for a file to be closed, in front of the block that would have closed it."""
+    liar, side, _ = to_receiver
+    count = 300
+    content = bytes_of(4 * count)
+    entries = [file(b"%03d" % number) for number in range(count)]
+    liar.script.say(page(*entries), messages.ManifestEnd(1, count, 4 * count))
+    liar.script.until(messages.Wants)
+    liar.script.say(messages.Digests(tuple((n, blake3(content[4 * n : 4 * n + 4]).digest()) for n in range(count))))
+    blocks = [*range(0, count, 2), *range(1, count, 2)]  # each ends in the middle of a file
+    for place in blocks:
+        begin = max(0, 4 * place - 2)
+        piece = content[begin : 4 * place + 2]
+        liar.data(piece, block=place, position=begin)
+        if place % 16 == 0:
+            liar.listen()
+    liar.data(content[-2:], block=count, position=4 * count - 2)
+    until(lambda: len(list(target.glob("[0-9]*"))) == count, "files are missing")
+    assert side.error is None
+    assert b"".join(path.read_bytes() for path in sorted(target.iterdir())) == content
+
+
 @pytest.mark.parametrize("number", [2**22, 2**40, 2**64 - 1])
 def test_numbers_may_jump_as_far_as_they_go(
     to_receiver: tuple[Liar, Side, Receiver], target: Path, number: int
@@ -354,7 +379,7 @@ def test_what_a_datagram_costs_does_not_depend_on_how_odd_its_size_is(target: Pa
     """An empty one made 65,536 views."""
     near, far = connected()
     assert near.lane is not None
-    flow = inflow.Inflow(line_of(near.lane, CLOCK), lambda block, aside: None, rtt=0.1, clock=CLOCK)
+    flow = inflow.Inflow(line_of(near.lane, CLOCK), lambda block, aside, left: None, rtt=0.1, clock=CLOCK)
     assert len(list(flow._cut(memoryview(bytes(size)), size or 1))) == (size > 0)
     flow.close()
     for end in (near, far):
