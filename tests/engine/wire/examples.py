@@ -20,6 +20,7 @@ from accsyn_engine.wire.messages import (
     Ping,
     Receipt,
     Repair,
+    Seal,
     Stop,
     Taken,
     Wants,
@@ -49,5 +50,6 @@ EXAMPLES: dict[type[Event], Event] = {
         Ping(),
         Stop("user", "Stopped."),
         Block(3, memoryview(b"payload")),
+        Seal(bytes(range(32))),
     )
 }
