@@ -215,8 +215,12 @@ def _note(work: Work, row: Row[Any], at: int) -> None:
 
 @writes("agent.accept")
 def accept(work: Work, caller: Caller, transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:
-    """The connecting side is ready; the listening one is told whom to expect."""
-    return attempts.accept(work, _own(work, caller, data.get("client"), data.get("boot")), transfer_id, data)
+    """The connecting side is ready; the listening one is told whom to expect, and where from."""
+    row = _own(work, caller, data.get("client"), data.get("boot"))
+    if caller.address and caller.address != row.address:  # a laptop that moved, or a line with a new address
+        work.connection.execute(alter(client).where(client.c.id == row.id).values(address=caller.address[:64]))
+        row = _own(work, caller, row.id)
+    return attempts.accept(work, row, transfer_id, data)
 
 
 @writes("agent.listening")

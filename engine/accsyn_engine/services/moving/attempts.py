@@ -108,6 +108,9 @@ def _named(work: Work, row: Row[Any]) -> dict[str, Any]:
     """What every event about an attempt says; where a job's id stands otherwise, a probe has its own."""
     limit = standing(work, row)["limit"]  # with the event, so that not a byte goes before it is known
     named = {"transfer": row.id, "job": row.job_id or row.id, "streams": row.streams, "limit": limit}
+    parent = by_id(work, job, row.job_id) if row.job_id else None
+    if parent is not None:
+        named["job_name"] = parent.name
     return named if row.probe is None else named | {"probe": row.probe}
 
 

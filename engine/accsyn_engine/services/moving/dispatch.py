@@ -309,6 +309,7 @@ def _start(work: Work, row: Row[Any], pair: Pair) -> None:
     offer = {
         "transfer": attempt,
         "job": row.id,
+        "job_name": row.name,
         "role": role,
         "streams": STREAMS,
         "fresh": row.attempts == 0,  # nothing of this job can lie at the receiver
