@@ -80,10 +80,11 @@ class Inflow:
     def run(self) -> None:
         """Until `end`. Raises Ended, RemoteProtocolError."""
         sock = self._line.socket
+        self._act(self._clock.monotonic())
         while not self._is_over:
             sock.wait(self._patience(), self._bell.fileno())
-            now = self._clock.monotonic()
             for view, size, source in sock.drain(RUNS_A_TURN):
+                now = self._clock.monotonic()  # of each run: rates and round trips are made of it
                 self._take(view, size, source, now)
                 if self._book.newest - self._told >= OFTEN:
                     self._tell(now)

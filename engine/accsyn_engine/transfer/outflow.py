@@ -27,6 +27,8 @@ CATCH_UP_S = 0.1  # how much of a delay of ours is made up for ...
 BEHIND_S = 0.02  # so late, this machine does not keep up with the pace
 BURST_S, CATCH_UP_RATE = 0.004, 2.0  # ... in bursts as long as the pace has it, and how much faster than the pace
 IDLE_S = 0.25
+LOOK_S = 0.05  # a look again while a cap of zero holds everything
+LONGEST_S = 1.0  # between two datagrams, so that a cap that is lifted is noticed
 FULL_S = 0.005  # a look again while the window or the socket is full
 SILENT_RTTS, SILENT_S = 4, 0.3  # without news for the longer of both, all that is out counts as lost
 DEAD_S = 6.0  # after so long a silence the streams take over
@@ -268,7 +270,10 @@ class Outflow:
 
     # sending
     def _send(self, now: float) -> float:
-        self.rate.cap = self._control.bytes_per_s()
+        cap = self.rate.cap = self._control.bytes_per_s()
+        if cap == 0:
+            self._reasons["cap"] += 1
+            return now + LOOK_S
         size = self._size
         room = (self.rate.window - self.book.in_flight) // size
         if room <= 0 or not self.book.has_room:
@@ -286,7 +291,7 @@ class Outflow:
 
     def _emit(self, pieces: list[Piece], now: float) -> float:
         """Send these; gives the moment when the pace allows the next ones."""
-        takes = self._emitter.emit(pieces, now) / max(self.rate.rate, 1.0)
+        takes = min(LONGEST_S, self._emitter.emit(pieces, now) / max(self.rate.rate, 1.0))
         is_late, is_behind = now > self._due, now - self._due > BEHIND_S
         is_capped = self.rate.cap is not None and self.rate.rate >= self.rate.cap
         self._reasons["cpu" if is_behind else "cap" if is_capped else "line"] += 1

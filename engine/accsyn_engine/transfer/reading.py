@@ -32,6 +32,10 @@ class Filled:
     position: int
     length: int
 
+    @property
+    def content(self) -> memoryview:
+        return self.buffer[HEAD_ROOM : HEAD_ROOM + self.length]
+
 
 class Blocks:
     """Cuts the stream into blocks; the pool's buffers are all the memory there is. `out` takes what is full."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from accsyn_engine.clock import Clock
@@ -19,6 +19,7 @@ from accsyn_engine.transfer.inflow import Inflow
 from accsyn_engine.transfer.line import line_of
 from accsyn_engine.transfer.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
+from accsyn_engine.transfer.sealed import SealedReader
 from accsyn_engine.transfer.sender import HOLD_RTTS, HOLD_S, USUAL_RTT_S
 from accsyn_engine.transfer.stowage import Stowage
 from accsyn_engine.transfer.stowing import Stower
@@ -178,11 +179,9 @@ class Receiver:
         """
         aside = memoryview(bytearray(MAX_PAYLOAD))
         with contextlib.suppress(PeerLost):
-            while True:
-                for event in channel.receive():
-                    assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
-                    self._stow(event, aside)
-                    self._taken[channel.number] = self._taken.get(channel.number, 0) + 1
+            for block in _blocks_of(channel):
+                self._stow(block, aside)
+                self._taken[channel.number] = self._taken.get(channel.number, 0) + 1
 
     def _stow(self, block: messages.Block, aside: memoryview, left: list[messages.Block] | None = None) -> None:
         self._stower.stow(block, aside, left)
@@ -275,3 +274,15 @@ class Receiver:
         self._signed_at = self._clock.monotonic()
         self._report()
         self._link.post(messages.Receipt(mine))
+
+
+def _blocks_of(channel: Channel) -> Iterator[messages.Block]:
+    """Whatever comes over a bulk connection, until it ends. Raises PeerLost, RemoteProtocolError."""
+    while True:
+        for event in channel.receive():
+            if isinstance(event, messages.Seal):
+                reader = SealedReader(channel.socket, event.secret)
+                while True:
+                    yield reader.read()
+            assert isinstance(event, messages.Block)  # noqa: S101  # the table lets nothing else come here
+            yield event

@@ -6,7 +6,8 @@ on a bad line may take half a minute to come out. On a short line they begin at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import secrets
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from accsyn_engine.clock import Clock
@@ -20,8 +21,9 @@ from accsyn_engine.transfer.listing import Listing
 from accsyn_engine.transfer.outflow import Outflow
 from accsyn_engine.transfer.outlet import Outlet
 from accsyn_engine.transfer.pool import Pool
-from accsyn_engine.transfer.reading import Blocks, Reading
+from accsyn_engine.transfer.reading import Blocks, Filled, Reading
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
+from accsyn_engine.transfer.sealed import SealedWriter
 from accsyn_engine.transfer.shipment import Shipment
 from accsyn_engine.transfer.streams import Streams
 from accsyn_engine.transfer.work import Control, Item, KnownLine, LineState, Outcome
@@ -176,19 +178,29 @@ class Sender:
 
     def _pump(self, channel: Channel) -> None:
         """Write blocks to one bulk connection; whoever has room takes the next."""
+        write = self._writer(channel)
         while True:
             filled = self._outlet.take()
             self._limiter.take(filled.length)
-            frame = channel.session.frame_block(filled.buffer, filled.position, filled.length)
             end = filled.position + filled.length
             self._streams.wrote(channel, filled.position, end, self._clock.monotonic())
             try:
-                channel.socket.sendall(frame)
+                write(filled)
             except OSError as error:
                 self._lose(channel, error)
                 return
             finally:
                 self._pool.put(filled.buffer)
+
+    def _writer(self, channel: Channel) -> Callable[[Filled], None]:
+        """How blocks go onto a bulk connection: sealed as they are on a short line, else in TLS."""
+        if not self._connection.is_short:
+            session, sock = channel.session, channel.socket
+            return lambda filled: sock.sendall(session.frame_block(filled.buffer, filled.position, filled.length))
+        secret = secrets.token_bytes(messages.SECRET_SIZE)
+        channel.send(messages.Seal(secret))
+        sealed = SealedWriter(channel.socket, secret)
+        return lambda filled: sealed.write(filled.position, filled.content)
 
     def _lose(self, channel: Channel, error: OSError) -> None:
         """A bulk connection died: what may be lost goes another way, if there is one."""

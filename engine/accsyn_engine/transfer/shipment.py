@@ -287,7 +287,7 @@ class Shipment:
     def expected(self) -> Sums | None:
         """What will be settled if all that is open lands; None while that cannot be told."""
         with self._changed:
-            if not self.is_walked or self._pages or self._again:
+            if not self.is_walked or self._pages or self._again or self._read < self.entries:
                 return None
             root, files, size, failed = self.root.copy(), self.done, self.done_size, self.failed
             for parcel in self._parcels:

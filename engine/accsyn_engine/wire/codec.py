@@ -29,6 +29,7 @@ from accsyn_engine.wire.messages import (
     Ping,
     Receipt,
     Repair,
+    Seal,
     Stop,
     Taken,
     Wants,
@@ -213,6 +214,7 @@ _WRITE: dict[type[Event], Callable[..., bytes]] = {
     Ping: lambda _: b"",
     Stop: lambda e: _text(e.code) + _text(e.message),
     Block: lambda e: _u(e.position, 8) + bytes(e.payload),
+    Seal: lambda e: bytes(e.secret),
 }
 
 _READ: dict[type[Event], Callable[[Reader], Event]] = {
@@ -234,6 +236,7 @@ _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Taken: _read_taken,
     Ping: lambda _: Ping(),
     Stop: lambda r: Stop(r.text(), r.text()),
+    Seal: lambda r: Seal(bytes(r.take(SECRET_SIZE))),
 }
 _KINDS = {number: kind for kind, number in NUMBERS.items()}
 

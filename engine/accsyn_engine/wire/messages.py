@@ -171,9 +171,16 @@ class Block:
     payload: memoryview
 
 
+@dataclass(frozen=True)
+class Seal:
+    """What the sender says next on this bulk connection is not TLS but blocks sealed with keys of this secret."""
+
+    secret: bytes
+
+
 Event = Union[
     Welcome, Hello, Join, Offer, Accept, Manifest, ManifestEnd, Wants, Digests, Failed, Ack, Repair, Finish, Receipt,
-    Bye, Taken, Ping, Stop, Block,
+    Bye, Taken, Ping, Stop, Block, Seal,
 ]  # fmt: skip
 
 NUMBERS: dict[type[Event], int] = {
@@ -196,5 +203,6 @@ NUMBERS: dict[type[Event], int] = {
     Ping: 32,
     Stop: 33,
     Block: 34,
+    Seal: 35,
 }
 RESERVED = range(17, 32)

@@ -145,6 +145,7 @@ class RateControl:
         self.loss = known.loss if known else 0.0
         self.capacity = self._pace = 0.8 * known.rate if known else FIRST / max(rtt, 0.05)
         self._level = 2 if known else 0  # of the push: doubles with each
+        self._proven = 0.0  # the capacity when it was last in full use
         self._datagram = datagram
         self._points: deque[Report] = deque()
         self._heard_at = now
@@ -157,7 +158,7 @@ class RateControl:
         self._cut_at = self._competed_at = -math.inf
         self._counted: Report | None = None  # where the count of losses began
         self._high = 0.0  # queue since then
-        self._excess, self._excess_at = 0.0, -math.inf
+        self._excess, self._excess_at, self._surplus = 0.0, -math.inf, 0.0
         self._stuck, self._stuck_at, self._expected = 0, 0.0, 0.0  # rounds; queue at the first; seconds it should fall
         self._silent_at = now
         self._competes_at = now
@@ -174,13 +175,15 @@ class RateControl:
         """Bytes in flight at most: a guard, not a control. In silence only the rate limits, as flight is unknown."""
         if self.state == SILENT:
             return 1 << 40
+        if self.state == START:  # what is out when a line fills up is twice what it holds, not START_GAIN times that
+            return int(2 * self.capacity * self.srtt) + 32 * self._datagram
         longest = 2 * self.min_rtt + self._delays.queue + 0.1
         return int(max(self.capacity, self._pace) * longest) + 32 * self._datagram
 
     @property
     def known(self) -> Known:
         """To remember for the next transfer on this path."""
-        return Known(self.capacity, self.min_rtt, self.loss)
+        return Known(self._proven or self.capacity, self.min_rtt, self.loss)
 
     @property
     def target(self) -> float:
@@ -255,8 +258,10 @@ class RateControl:
         sent, over = report.sent - first.sent, report.sent_at - first.sent_at
         if over < max(0.05, self.min_rtt / 2) or sent < SAMPLE * self._datagram:
             return self._excess if report.now - self._excess_at < self.srtt else 0.0
-        loss = max(0.0, 1 - (report.delivered - first.delivered) / sent)
-        noise = 3 * math.sqrt(16 * self.loss * self._datagram / sent)  # of losses in runs of 8
+        loss = 1 - (report.delivered - first.delivered) / sent
+        self._surplus = max(0.9 * self._surplus, -loss)  # more came than was sent: reordering blurs the count
+        loss = max(0.0, loss)
+        noise = 2 * self._surplus + 3 * math.sqrt(16 * self.loss * self._datagram / sent)  # of losses in runs of 8
         is_full = self._high > 1.5 * sample.target
         is_high = is_full or sent > 1.03 * self.capacity * over
         self._excess = 0.0
@@ -343,6 +348,8 @@ class RateControl:
             self._level = min(self._level + 1, 1 if self._is_shy(report.now) else 6) if is_idle else 0
             self._judge_queue(report, sample)
         if self.state != START:
+            if not seen.is_limited and sample.pace > 0.7 * self.capacity:
+                self._proven = self.capacity
             self.min_rtt = max(LEAST_RTT, seen.rtt - seen.least)
         self._deep = max(0, self._deep - 1)
         if self._drain:

@@ -36,6 +36,7 @@ from accsyn_engine.wire.messages import (
     Ping,
     Receipt,
     Repair,
+    Seal,
     Stop,
     Taken,
     Wants,
@@ -60,6 +61,7 @@ class State(enum.Enum):
     SIGNING = "signing the receipt"
     BULK = "bulk, open"
     FEEDING = "bulk, sending"
+    SEALED = "bulk, sealed"
     SILENT = "bulk, receiving"
     DONE = "done"
     STOPPED = "stopped"
@@ -84,8 +86,9 @@ NEXT: dict[State, dict[type[Event], State]] = {
     State.FINISHED: {**_SAME_WHILE_FINISHED, Bye: State.DONE, Stop: State.STOPPED},
     State.ANSWERING: {**dict.fromkeys(_ANSWERS, State.ANSWERING), Stop: State.STOPPED},
     State.SIGNING: {**dict.fromkeys(_ANSWERS, State.SIGNING), Receipt: State.DONE, Stop: State.STOPPED},
-    State.BULK: {Block: State.FEEDING},
+    State.BULK: {Block: State.FEEDING, Seal: State.SEALED},
     State.FEEDING: {Block: State.FEEDING},
+    State.SEALED: {},
     State.SILENT: {},
     State.DONE: {Ping: State.DONE},
     State.STOPPED: {},
@@ -100,6 +103,7 @@ FOLLOWS: dict[State, dict[State, State]] = {
     State.ANSWERING: {State.SESSION: State.OFFERING},
     State.FINISHED: {State.ANSWERING: State.SIGNING},
     State.FEEDING: {State.BULK: State.SILENT},
+    State.SEALED: {State.BULK: State.SILENT},
 }
 
 HEAD_ROOM = codec.BLOCK_HEAD.size  # bytes a block's buffer keeps free before its payload

@@ -35,8 +35,8 @@ class CutAt(Control):
 
 def broken_off(source: Path, target: Path, who: str, moved: int) -> Ends:
     sending, receiving = connected()
-    control = CutAt(moved, sending if who == "sender" else receiving, 60_000_000)
-    sent, received = (control, Control()) if who == "sender" else (Control(60_000_000), control)
+    control = CutAt(moved, sending if who == "sender" else receiving, 30_000_000)
+    sent, received = (control, Control()) if who == "sender" else (Control(30_000_000), control)
     items = [Item(1, source, "")]
     return Ends(
         Side(lambda: send(sending, items, sent, job=JOB, clock=CLOCK)),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from accsyn_engine.clock import SystemClock
+from accsyn_engine.transfer.files import Root
 from accsyn_engine.transfer.syncing import DEAR_S, FEW, Syncer
 
 
@@ -49,3 +50,26 @@ def test_what_cannot_be_made_durable_is_named(fds: list[int]) -> None:
         assert set(syncer.sync([read] * 1 + fds[:1])) == {read}
     os.close(read)
     os.close(write)
+
+
+def test_files_may_be_closed_early_only_as_long_as_their_disk_keeps_everything(tmp_path: Path) -> None:
+    with Root(tmp_path) as root, root.folder("") as folder, Syncer(SystemClock()) as syncer:
+        if not syncer.may_close(folder):
+            pytest.skip("the temporary folder's disk is not synced as a whole")
+        assert syncer.sync_disk(folder.device, 1)
+        assert syncer.may_close(folder)
+        os.close(syncer._witnesses[folder.device])  # the witness can tell of nothing any more
+        try:
+            assert not syncer.sync_disk(folder.device, 1)
+            assert not syncer.may_close(folder)
+        finally:
+            del syncer._witnesses[folder.device]
+
+
+def test_on_a_disk_that_is_slow_as_a_whole_files_stay_open_from_then_on(tmp_path: Path) -> None:
+    with Root(tmp_path) as root, root.folder("") as folder, Syncer(SlowClock()) as syncer:
+        if not syncer.may_close(folder):
+            pytest.skip("the temporary folder's disk is not synced as a whole")
+        assert syncer.sync_disk(folder.device, 1)
+        assert not syncer.may_close(folder)
+        assert syncer.sync_disk(folder.device, 1)  # those closed before it are still made durable

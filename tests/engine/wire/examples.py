@@ -33,6 +33,7 @@ from accsyn_engine.wire.messages import (
     Ping,
     Receipt,
     Repair,
+    Seal,
     Stop,
     Taken,
     Wants,
@@ -62,6 +63,7 @@ EXAMPLES: dict[type[Event], Event] = {
         Ping(),
         Stop("user", "Stopped."),
         Block(3, memoryview(b"payload")),
+        Seal(bytes(range(32))),
     )
 }
 

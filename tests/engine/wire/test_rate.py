@@ -87,7 +87,9 @@ def test_half_the_capacity_is_followed_in_5_rounds_and_the_double_in_20(rate, rt
         ({"compression": 0.04, "report_loss": 0.1}, 0.98),
         ({"stalls": (0.5, 0.05)}, 0.98),
         ({"oversleeps": (0.3, 0.02)}, 0.88),
-        ({"jitter": 0.01}, 0.75),
+        pytest.param(
+            {"jitter": 0.01}, 0.9, marks=pytest.mark.xfail(reason="jitter of a tenth of the RTT still slows it")
+        ),
         ({"jitter": 0.002, "loss": 0.02}, 0.95),
     ],
 )
