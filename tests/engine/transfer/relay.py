@@ -7,9 +7,13 @@ import random
 import select
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from accsyn_engine.clock import SystemClock
+
+CLOCK = SystemClock()
 HERE = "127.0.0.1"
 Address = tuple[str, int]
 
@@ -24,6 +28,7 @@ class Weather:
     spoils: float = 0.0  # an altered copy goes before
     cuts: float = 0.0  # a shortened copy goes before
     replays: float = 0.0  # an old one goes before
+    delay: float = 0.01  # seconds, each way
     most: int = 65_535  # bytes of a datagram; longer ones vanish
     is_cut: bool = False
 
@@ -50,6 +55,7 @@ class Relay:
         self.address: Address = self._front.sock.getsockname()
         self._sources: list[socket.socket] = []
         self._count = 0
+        self._under_way: deque[tuple[float, _Side, bytes]] = deque()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -75,13 +81,25 @@ class Relay:
     def _run(self) -> None:
         while not self._over.is_set():
             socks = {self._front.sock: self._front, self._back.sock: self._back}
-            readable, _, _ = select.select(list(socks), [], [], 0.01)
+            readable, _, _ = select.select(list(socks), [], [], 0.001 if self._under_way else 0.01)
             for sock in readable:
                 with contextlib.suppress(OSError):
                     self._take(socks[sock])
             if not readable:
                 for side in (self._front, self._back):
                     self._release(side, 0)
+            self._deliver()
+
+    def _deliver(self) -> None:
+        now = CLOCK.monotonic()
+        while self._under_way and self._under_way[0][0] <= now:
+            _, side, frame = self._under_way.popleft()
+            if side.to is not None:
+                with contextlib.suppress(OSError):
+                    side.sock.sendto(frame, side.to)
+
+    def _send(self, side: _Side, frame: bytes) -> None:
+        self._under_way.append((CLOCK.monotonic() + self.weather.delay, side, frame))
 
     def _take(self, side: _Side) -> None:
         for _ in range(64):
@@ -108,31 +126,25 @@ class Relay:
         if chance() < weather.spoils:
             spoilt = bytearray(frame)
             spoilt[self._random.randrange(len(frame))] ^= 1 << self._random.randrange(8)
-            _send(to, bytes(spoilt))
+            self._send(to, bytes(spoilt))
         if chance() < weather.cuts:
-            _send(to, frame[: self._random.randrange(len(frame))])
+            self._send(to, frame[: self._random.randrange(len(frame))])
         if weather.replays:
             to.old.append(frame)
             if chance() < weather.replays:
-                _send(to, self._random.choice(to.old))
+                self._send(to, self._random.choice(to.old))
         if chance() < weather.swaps:
             to.held.append(frame)
             self._release(to, 10)
             return
         for _ in range(1 + (chance() < weather.copies)):
-            _send(to, frame)
+            self._send(to, frame)
         if to.held and chance() < 0.2:
             self._release(to, len(to.held) - 1)
 
     def _release(self, side: _Side, keep: int) -> None:
         while len(side.held) > keep:
-            _send(side, side.held.pop(self._random.randrange(len(side.held))))
-
-
-def _send(side: _Side, frame: bytes) -> None:
-    if side.to is not None:
-        with contextlib.suppress(OSError):
-            side.sock.sendto(frame, side.to)
+            self._send(side, side.held.pop(self._random.randrange(len(side.held))))
 
 
 def _socket() -> socket.socket:

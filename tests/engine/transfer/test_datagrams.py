@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from accsyn_engine.transfer import connection, inflow, line, outflow
+from accsyn_engine.transfer.outlet import Outlet
+from accsyn_engine.transfer.pool import Pool
+from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.work import Control
 from accsyn_engine.wire.datagram import SIZES
 from tests.engine.transfer.ends import bytes_of, cut, partials, tree
 from tests.engine.transfer.lanes import Run, running, until
-from tests.engine.transfer.relay import Relay, Weather
+from tests.engine.transfer.relay import HERE, Relay, Weather
+from tests.engine.transfer.test_line import HandClock
 
 SIZE = 3_000_003
 USUAL = SIZES[1]
@@ -77,6 +82,8 @@ def test_every_byte_arrives_by_datagrams_whatever_the_path_does(
     with running(source, target, WEATHERS[weather], sender_listens=sender_listens) as run:
         run.finish()
         assert is_by_datagrams(run)
+        if not (WEATHERS[weather].copies or WEATHERS[weather].replays):
+            assert run.inflow._book.duplicates < SIZE // 2  # no storm; a short end may go twice
     assert landed(source, target)
 
 
@@ -225,3 +232,23 @@ def test_a_peer_whose_address_changes_is_followed(source: Path, target: Path, se
         assert listening.peer == run.relay.source
         assert run.by_streams == 0
     assert landed(source, target)
+
+
+def test_where_nobody_answers_the_knocking_becomes_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five datagrams every 200 ms for hours are a quarter of a megabit that others could use."""
+    monkeypatch.setattr(outflow, "PATIENCE_S", 5.0)
+    monkeypatch.setattr(outflow, "PROBE_S", 0.2)
+    clock = HandClock()
+    ours, theirs = DatagramSocket(HERE, None), DatagramSocket(HERE, None)
+    knocking = line.Line(ours, bytes(32), is_connector=True, peer=(HERE, theirs.port), host=HERE, clock=clock)
+    flow = outflow.Outflow(knocking, Outlet(), Pool(1 << 20), Control(), rtt=0.1, known=None, clock=clock)
+    knocks = []
+    for _ in range(1000):
+        clock.now += 0.1
+        before = knocking.take_numbers(0)
+        flow._act(clock.now)
+        knocks.append(knocking.take_numbers(0) > before)
+    assert sum(knocks[:50]) >= 15
+    assert sum(knocks[100:]) <= 46
+    flow.close()
+    theirs.close()

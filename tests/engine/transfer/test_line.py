@@ -280,3 +280,15 @@ def test_no_key_seals_more_datagrams_than_it_may() -> None:
     assert len(set(sealed_by.values())) == 3
     assert keys.of(0).encrypt(bytes(12), b"", b"") == sealed_by[0]  # a late one of an earlier key
     assert Keys(SECRET, by_connector=False).of(0).encrypt(bytes(12), b"", b"") != sealed_by[0]
+
+
+def test_an_answer_from_another_place_than_was_asked_makes_nobody_the_peer(pair: Pair, third: DatagramSocket) -> None:
+    """A copy of a true answer that is there before the original."""
+    pair.connector.probe((SIZES[-1],))
+    hear_all(pair.listener)
+    answers = taken(pair.connector.socket)
+    for frame in answers:
+        pair.connector.hear(memoryview(frame), (HERE, third.port))
+    assert len(answers) >= 1
+    assert pair.connector.peer == address(pair.listener)
+    assert pair.connector.size == 0
