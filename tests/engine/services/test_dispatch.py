@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -381,3 +382,23 @@ def test_a_disabled_machine_gives_its_job_back(world: World) -> None:
     world.clock.pass_s(2)
     world.tick()
     assert world.job(job)["status_reason"] == "waiting for a client of jennifer@gda.com (W#J055)"
+
+
+def test_an_agent_is_expected_from_where_it_calls_now_and_told_its_cap_and_whether_the_job_is_new(world: World) -> None:
+    world.share()
+    workstation, alpha = world.workstation(), world.alpha()
+    job = world.send()
+    world.tick()
+    [offer] = workstation.hear("transfer.offer")
+    assert (offer["fresh"], offer["other"], offer["job_name"]) == (True, alpha.id, "package")
+    workstation.caller = replace(workstation.caller, address="10.9.9.9")  # its line has a new address since it greeted
+    workstation.say(agents.accept, offer["transfer"], certificate=CERTIFICATE)
+    [listen] = alpha.hear("transfer.listen")
+    assert listen["peer_addresses"] == ["10.9.9.9"]
+    assert (listen["limit"], listen["fresh"], listen["other"]) == (None, True, workstation.id)
+    alpha.say(agents.listening, offer["transfer"], certificate=CERTIFICATE, addresses=["127.0.0.1"], port=45190)
+    workstation.lose(offer["transfer"])
+    world.clock.pass_s(5)
+    world.tick()
+    assert [event["fresh"] for event in workstation.hear("transfer.offer")] == [False]
+    assert world.job(job)["status"] == "running"
