@@ -16,7 +16,7 @@ from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import EMPTY_DIGEST, Entry, Kind, Outcome
 from accsyn_engine.wire.manifest import Root as RootHash
 
-OPEN_ENTRIES = 65536  # how far the walk may be ahead of what is settled; bounds the memory of both ends
+OPEN_ENTRIES = 32768  # how far the walk may be ahead of what is settled; bounds the memory of both ends
 OPEN_PAGES = 64  # how many pages may be without an answer
 RUN_FILES, RUN_BYTES = 256, 1 << 20  # how much of a folder is read through one look at it
 KEPT_FAILURES = 10_000
