@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.channel import Channel, Ticket, round_trip
+from accsyn_engine.transfer.channel import MOST_STREAMS, Channel, Ticket, round_trip
 from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost
 from accsyn_engine.transfer.limiter import Limiter
@@ -170,7 +170,8 @@ class Sender:
         self._link.start("read", reading.run)
 
     def _block_size(self) -> int:
-        return self._limiter.block_size() if self._outlet.takes_streams else BLOCK
+        """Large where the processors are the limit, small where dozens of slow streams each hold one."""
+        return self._limiter.block_size() if self._connection.is_short else min(self._limiter.block_size(), BLOCK)
 
     def _add_stream(self, channel: Channel) -> None:
         self._streams.add(channel)
@@ -215,6 +216,7 @@ class Sender:
         if self._is_holding and now > self._held_until:
             self._is_holding = False
             if not self._carries_datagrams():
+                self._pool.resize(2 * MOST_STREAMS * BLOCK)
                 self._outlet.open_to_streams(takes_streams=True)
                 self._connection.open_rest()
         elif self._carries_datagrams():
