@@ -11,7 +11,7 @@ from accsyn_engine.agent.log import Log
 from accsyn_engine.agent.options import AgentOptions, maps_from_environment, parse_maps, parse_ports
 from accsyn_engine.clock import Clock, SystemClock
 from accsyn_engine.ids import Ids
-from accsyn_engine.transfer.system import allow_open_files
+from accsyn_engine.transfer.disk.system import allow_open_files
 from accsyn_plugins.errors import AccsynError
 
 __all__ = [

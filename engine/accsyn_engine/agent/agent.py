@@ -31,7 +31,7 @@ from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.transfers import Transfers
 from accsyn_engine.clock import Clock
 from accsyn_engine.ids import Ids
-from accsyn_engine.transfer.gate import Gate
+from accsyn_engine.transfer.meeting.gate import Gate
 from accsyn_plugins.errors import AccsynError
 
 Handler = Callable[[dict[str, Any]], None]

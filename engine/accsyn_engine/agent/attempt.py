@@ -16,15 +16,15 @@ from accsyn_engine.agent.beat import Beat
 from accsyn_engine.agent.log import bytes_text, files_text
 from accsyn_engine.agent.tasks import Tasks
 from accsyn_engine.agent.tools import Tools
-from accsyn_engine.transfer.channel import Ticket
-from accsyn_engine.transfer.connecting import connect
-from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import TransferError, TransferStopped
-from accsyn_engine.transfer.gate import Expectation
-from accsyn_engine.transfer.identity import Identity, make_identity
+from accsyn_engine.transfer.meeting.channel import Ticket
+from accsyn_engine.transfer.meeting.connecting import connect
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.meeting.gate import Expectation
+from accsyn_engine.transfer.meeting.identity import Identity, make_identity
 from accsyn_engine.transfer.probing import Probe, receive_probe, send_probe
-from accsyn_engine.transfer.receiver import receive
-from accsyn_engine.transfer.sender import send
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.sending.sender import send
 from accsyn_engine.transfer.work import Control, Item, Outcome
 from accsyn_plugins.errors import AccsynError
 

@@ -23,7 +23,7 @@ from urllib3.connection import HTTPConnection
 
 from accsyn_engine.agent.errors import RefusedError, SilentError, UnreachableError, UntrustedError, WrongKeyError
 from accsyn_engine.agent.options import AgentOptions
-from accsyn_engine.transfer.channel import RTO_MAX_MS, TCP_RTO_MAX_MS
+from accsyn_engine.transfer.meeting.channel import RTO_MAX_MS, TCP_RTO_MAX_MS
 from accsyn_plugins.transport import Trust, is_loopback, make_context
 
 CONNECT_S = 5.0

@@ -9,7 +9,7 @@ from typing import Any
 from accsyn_engine.agent.errors import RequestInvalidError, TooLongError, TooManyEntriesError
 from accsyn_engine.agent.filters import Filter, make_filter
 from accsyn_engine.clock import Clock, iso
-from accsyn_engine.transfer.files import FOLDER, Root, Stat
+from accsyn_engine.transfer.disk.files import FOLDER, Root, Stat
 
 MOST_ENTRIES = 200_000
 LONGEST_S = 30.0  # the engine asks for so long

@@ -12,7 +12,7 @@ from accsyn_engine.agent.listing import MOST_ENTRIES, list_folder, read_wish
 from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.workers import Workers
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.files import Root
+from accsyn_engine.transfer.disk.files import Root
 from accsyn_plugins.errors import AccsynError
 
 THREADS = 4

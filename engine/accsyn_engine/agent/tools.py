@@ -15,7 +15,7 @@ from accsyn_engine.agent.log import Log
 from accsyn_engine.agent.patience import Patience
 from accsyn_engine.agent.roots import Roots
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.gate import Gate
+from accsyn_engine.transfer.meeting.gate import Gate
 
 LONGEST_S = 5.0  # between two tries to tell something; an engine that is back wants to know soon
 

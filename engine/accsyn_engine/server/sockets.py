@@ -22,7 +22,7 @@ from accsyn_engine.api.errors import BadEnvelopeError
 from accsyn_engine.api.protocol import encode, error_answer
 from accsyn_engine.server.errors import BadCertificateError, CannotListenError, PortInUseError, SocketPathError
 from accsyn_engine.server.paths import short_path
-from accsyn_engine.transfer.channel import retry_soon
+from accsyn_engine.transfer.meeting.channel import retry_soon
 
 REQUEST_LINE_LIMIT = 4 * 1024 * 1024  # bytes; official clients put up to half a megabyte behind the question mark
 GRACE_S = 5  # for calls that are being answered when the server is told to end

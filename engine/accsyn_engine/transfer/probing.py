@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.connection import Connection
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.outlet import Outlet
-from accsyn_engine.transfer.pool import Pool
-from accsyn_engine.transfer.reading import Filled
-from accsyn_engine.transfer.receiver import Receiver
-from accsyn_engine.transfer.sender import Sender
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.receiving.receiver import Receiver
+from accsyn_engine.transfer.sending.sender import Sender
+from accsyn_engine.transfer.transport.outlet import Filled, Outlet
+from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.work import Control, Item, KnownLine, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import BLOCK

@@ -8,9 +8,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from accsyn_engine.transfer.channel import Ticket
 from accsyn_engine.transfer.errors import ReceiptInvalid
-from accsyn_engine.transfer.identity import is_signed, sign
+from accsyn_engine.transfer.meeting.channel import Ticket
+from accsyn_engine.transfer.meeting.identity import is_signed, sign
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from typing import Any
 from accsyn_engine.transfer.errors import TransferError, TransferStopped
 from accsyn_engine.wire.rate import Known
 
+OPEN_ENTRIES = 32768  # how far the walk may be ahead of what is settled; bounds the memory of both ends
+KEPT_FAILURES = 10_000  # told one by one
+
 
 @dataclass(frozen=True)
 class Item:

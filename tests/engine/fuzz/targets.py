@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from accsyn_engine.clock import SystemClock
-from accsyn_engine.transfer.inflow import Inflow
-from accsyn_engine.transfer.line import Line
-from accsyn_engine.transfer.sealing import Keys
-from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.transport.inflow import Inflow
+from accsyn_engine.transfer.transport.line import Line
+from accsyn_engine.transfer.transport.sealing import Keys
+from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.wire import codec
 from accsyn_engine.wire.datagram import (
     ANSWER,

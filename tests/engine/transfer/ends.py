@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from accsyn_engine.clock import Clock, SystemClock
-from accsyn_engine.transfer.channel import Channel
-from accsyn_engine.transfer.connecting import connect
-from accsyn_engine.transfer.connection import Connection
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.gate import Gate, Ticket
-from accsyn_engine.transfer.identity import make_identity
-from accsyn_engine.transfer.receiver import receive
-from accsyn_engine.transfer.sender import send
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.meeting.channel import Channel
+from accsyn_engine.transfer.meeting.connecting import connect
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.meeting.gate import Gate, Ticket
+from accsyn_engine.transfer.meeting.identity import make_identity
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.sending.sender import send
 from accsyn_engine.transfer.work import Control, Item, Outcome
 
 TRANSFER = "ab" * 12

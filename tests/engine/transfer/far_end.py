@@ -6,11 +6,11 @@ import json
 import sys
 from pathlib import Path
 
-from accsyn_engine.transfer.channel import Ticket
-from accsyn_engine.transfer.connecting import connect
-from accsyn_engine.transfer.identity import Identity
-from accsyn_engine.transfer.receiver import receive
-from accsyn_engine.transfer.sender import send
+from accsyn_engine.transfer.meeting.channel import Ticket
+from accsyn_engine.transfer.meeting.connecting import connect
+from accsyn_engine.transfer.meeting.identity import Identity
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.sending.sender import send
 from accsyn_engine.transfer.work import Control, Item
 from tests.engine.transfer.ends import CLOCK, JOB, LOCAL
 

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from accsyn_engine.transfer.connection import Connection
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.inflow import Inflow
-from accsyn_engine.transfer.outflow import Outflow
-from accsyn_engine.transfer.receiver import Receiver
-from accsyn_engine.transfer.sender import UNKNOWN, Sender
-from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.receiving.receiver import Receiver
+from accsyn_engine.transfer.sending.sender import UNKNOWN, Sender
+from accsyn_engine.transfer.transport.inflow import Inflow
+from accsyn_engine.transfer.transport.outflow import Outflow
+from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.transfer.work import Control, Item
 from tests.engine.transfer.ends import CLOCK, JOB, Ends, Side, connected
 from tests.engine.transfer.relay import HERE, Relay, Weather

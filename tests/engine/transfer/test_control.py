@@ -10,8 +10,8 @@ import pytest
 from accsyn_engine.clock import SystemClock
 from accsyn_engine.transfer.belt import Ended
 from accsyn_engine.transfer.errors import PeerLost, TransferStopped
-from accsyn_engine.transfer.limiter import LARGEST, SMALLEST, Limiter
-from accsyn_engine.transfer.receiver import receive
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.transport.limiter import LARGEST, SMALLEST, Limiter
 from accsyn_engine.transfer.work import Control, Item
 from tests.engine.transfer.ends import JOB, Ends, Side, bytes_of, connected, start
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from accsyn_engine.transfer import connection, inflow, line, outflow
-from accsyn_engine.transfer.outlet import Outlet
-from accsyn_engine.transfer.pool import Pool
-from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.meeting import connection
+from accsyn_engine.transfer.transport import inflow, line, outflow
+from accsyn_engine.transfer.transport.outlet import Outlet
+from accsyn_engine.transfer.transport.pool import Pool
+from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.transfer.work import Control
 from accsyn_engine.wire.datagram import SIZES
 from tests.engine.transfer.ends import bytes_of, cut, partials, tree

@@ -12,14 +12,15 @@ import pytest
 from blake3 import blake3
 
 from accsyn_engine.clock import SystemClock
-from accsyn_engine.transfer import connection, inflow, link, outflow
-from accsyn_engine.transfer.channel import context_for, open_channel
-from accsyn_engine.transfer.connection import Connection
+from accsyn_engine.transfer.disk.files import Root
 from accsyn_engine.transfer.errors import ProtocolBroken
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.line import Line, line_of
-from accsyn_engine.transfer.receiver import Receiver
-from accsyn_engine.transfer.sender import UNKNOWN, Sender
+from accsyn_engine.transfer.meeting import connection, link
+from accsyn_engine.transfer.meeting.channel import context_for, open_channel
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.receiving.receiver import Receiver
+from accsyn_engine.transfer.sending.sender import UNKNOWN, Sender
+from accsyn_engine.transfer.transport import inflow, outflow
+from accsyn_engine.transfer.transport.line import Line, line_of
 from accsyn_engine.transfer.work import Control, Item
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import (

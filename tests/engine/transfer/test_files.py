@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from accsyn_engine.transfer import posix
+from accsyn_engine.transfer.disk import posix
+from accsyn_engine.transfer.disk.files import FILE, FOLDER, LINK, OTHER, Root
 from accsyn_engine.transfer.errors import AlreadyThere, FileRefused, NotFound, PathRefused, TransferError
-from accsyn_engine.transfer.files import FILE, FOLDER, LINK, OTHER, Root
 
 
 def names_in(folder: Path) -> list[str]:

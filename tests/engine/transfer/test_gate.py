@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from accsyn_engine.transfer import channel as channel_module
-from accsyn_engine.transfer import gate as gate_module
-from accsyn_engine.transfer.channel import Channel, Ticket, bare_context, context_for, load_identity
-from accsyn_engine.transfer.connecting import connect
 from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, PortsBusy, TransferError
-from accsyn_engine.transfer.gate import Gate
-from accsyn_engine.transfer.identity import make_identity
+from accsyn_engine.transfer.meeting import channel as channel_module
+from accsyn_engine.transfer.meeting import gate as gate_module
+from accsyn_engine.transfer.meeting.channel import Channel, Ticket, bare_context, context_for, load_identity
+from accsyn_engine.transfer.meeting.connecting import connect
+from accsyn_engine.transfer.meeting.gate import Gate
+from accsyn_engine.transfer.meeting.identity import make_identity
 from accsyn_engine.wire.messages import Hello, Join
 from tests.engine.transfer.ends import CLOCK, LOCAL, PORTS, TRANSFER, new_gate, tickets
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from accsyn_engine.transfer import link
-from accsyn_engine.transfer.channel import Channel
-from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost, ProtocolBroken, TransferError
-from accsyn_engine.transfer.receiver import receive
-from accsyn_engine.transfer.sender import send
+from accsyn_engine.transfer.meeting import link
+from accsyn_engine.transfer.meeting.channel import Channel
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.sending.sender import send
 from accsyn_engine.transfer.work import Control, Item
 from accsyn_engine.wire import codec, messages
 from accsyn_engine.wire.manifest import Entry, Kind

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 
-from accsyn_engine.transfer.channel import Ticket
 from accsyn_engine.transfer.errors import (
     DiskFull,
     PeerRefused,
@@ -12,7 +11,8 @@ from accsyn_engine.transfer.errors import (
     as_transfer_error,
     from_code,
 )
-from accsyn_engine.transfer.identity import fingerprint, is_signed, make_identity, sign
+from accsyn_engine.transfer.meeting.channel import Ticket
+from accsyn_engine.transfer.meeting.identity import fingerprint, is_signed, make_identity, sign
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_plugins.errors import AccsynError
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from accsyn_engine.transfer.errors import PeerLost
-from accsyn_engine.transfer.receiver import receive
-from accsyn_engine.transfer.sender import send
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.sending.sender import send
 from accsyn_engine.transfer.work import Control, Item
 from tests.engine.transfer.ends import CLOCK, JOB, Side, bytes_of, new_gate, partials, tickets, tree
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 
 from accsyn_engine.clock import SystemClock
-from accsyn_engine.transfer.line import AGAIN_S, DOUBT_S, Line
-from accsyn_engine.transfer.sealing import EPOCH_BITS, Keys
-from accsyn_engine.transfer.udp import Address, DatagramSocket
+from accsyn_engine.transfer.transport.line import AGAIN_S, DOUBT_S, Line
+from accsyn_engine.transfer.transport.sealing import EPOCH_BITS, Keys
+from accsyn_engine.transfer.transport.udp import Address, DatagramSocket
 from accsyn_engine.wire.datagram import (
     ANSWER,
     BARE_HEAD,

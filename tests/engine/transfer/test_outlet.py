@@ -6,8 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.outlet import DEPTH, Outlet
-from accsyn_engine.transfer.reading import Filled
+from accsyn_engine.transfer.transport.outlet import DEPTH, Filled, Outlet
 
 
 def filled(position: int) -> Filled:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.pool import Pool
+from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.wire.datagram import BLOCK
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from accsyn_engine.transfer.arrival import Arrival, partial_name
-from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost
-from accsyn_engine.transfer.receiver import receive
-from accsyn_engine.transfer.sender import send
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.receiving.arrival import Arrival, partial_name
+from accsyn_engine.transfer.receiving.receiver import receive
+from accsyn_engine.transfer.sending.sender import send
 from accsyn_engine.transfer.work import Control, Item
 from accsyn_engine.wire.manifest import Entry, Kind
 from tests.engine.transfer.ends import CLOCK, JOB, Ends, Side, bytes_of, connected, cut, move, partials, tree

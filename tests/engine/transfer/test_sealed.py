@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from accsyn_engine.transfer.errors import PeerLost
-from accsyn_engine.transfer.sealed import HEAD, TAG, SealedReader, SealedWriter
+from accsyn_engine.transfer.transport.sealed import HEAD, TAG, SealedReader, SealedWriter
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 

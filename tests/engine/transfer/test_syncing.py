@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from accsyn_engine.clock import SystemClock
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.syncing import DEAR_S, FEW, Syncer
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.disk.syncing import DEAR_S, FEW, Syncer
 
 
 @pytest.fixture

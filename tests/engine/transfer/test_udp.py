@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from accsyn_engine.transfer.bell import Bell
-from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.transport.udp import DatagramSocket
 from tests.engine.transfer.ends import CLOCK, PORTS
 
 HERE = "127.0.0.1"

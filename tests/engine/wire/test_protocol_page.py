@@ -8,7 +8,7 @@ from pathlib import Path
 from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from accsyn_engine.transfer.sealing import EPOCH_BITS, Keys
+from accsyn_engine.transfer.transport.sealing import EPOCH_BITS, Keys
 from accsyn_engine.wire import codec, datagram
 from accsyn_engine.wire.datagram import (
     ANSWER,

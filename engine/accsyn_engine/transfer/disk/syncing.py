@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer import system
-from accsyn_engine.transfer.tree import Folder
+from accsyn_engine.transfer.disk import system
+from accsyn_engine.transfer.disk.tree import Folder
 
 THREADS = 8
 FEW = 8  # below, each file is synced alone

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.channel import MOST_STREAMS, Channel, Ticket, ask_for_bbr, context_for, open_channel
-from accsyn_engine.transfer.connection import Connection, Lane
 from accsyn_engine.transfer.errors import PeerRefused, PeerUnreachable, TransferError
-from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.meeting.channel import MOST_STREAMS, Channel, Ticket, ask_for_bbr, context_for, open_channel
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.transport.line import Lane
+from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.wire import messages
 
 CONNECT_SLICE_S = 5.0  # one attempt at one address

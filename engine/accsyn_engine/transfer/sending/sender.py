@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.channel import MOST_STREAMS, Channel, Ticket, round_trip
-from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost
-from accsyn_engine.transfer.limiter import Limiter
-from accsyn_engine.transfer.line import line_of
-from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.listing import Listing
-from accsyn_engine.transfer.outflow import Outflow
-from accsyn_engine.transfer.outlet import Outlet
-from accsyn_engine.transfer.pool import Pool
-from accsyn_engine.transfer.reading import Blocks, Filled, Reading
+from accsyn_engine.transfer.meeting.channel import MOST_STREAMS, Channel, Ticket, round_trip
+from accsyn_engine.transfer.meeting.connection import USUAL_RTT_S, Connection
+from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
-from accsyn_engine.transfer.sealed import SealedWriter
-from accsyn_engine.transfer.shipment import Shipment
-from accsyn_engine.transfer.streams import Streams
+from accsyn_engine.transfer.sending.listing import Listing
+from accsyn_engine.transfer.sending.reading import Blocks, Reading
+from accsyn_engine.transfer.sending.shipment import Shipment
+from accsyn_engine.transfer.sending.streams import Streams
+from accsyn_engine.transfer.transport.limiter import Limiter
+from accsyn_engine.transfer.transport.line import line_of
+from accsyn_engine.transfer.transport.outflow import Outflow
+from accsyn_engine.transfer.transport.outlet import Filled, Outlet
+from accsyn_engine.transfer.transport.pool import Pool
+from accsyn_engine.transfer.transport.sealed import SealedWriter
 from accsyn_engine.transfer.work import Control, Item, KnownLine, LineState, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import BLOCK
@@ -33,11 +33,9 @@ from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.rate import Known
 
 STREAM_MEMORY = 10 << 20  # bytes of blocks between the reader and the streams
-USUAL_RTT_S = 0.05  # where the system does not tell
 OVERDUE_S, OVERDUE_RTTS = 0.5, 3  # after the longer of both, what a stream has not brought goes by datagrams
 REPORT_S = 0.25
 UNKNOWN = KnownLine()
-HOLD_S, HOLD_RTTS = 0.25, 4  # how long the streams wait for datagrams, the longer of both
 
 
 def send(
@@ -161,7 +159,7 @@ class Sender:
             self._outlet.open_to_streams(takes_streams=True)
             return
         self._is_holding = True
-        self._held_until = self._clock.monotonic() + max(HOLD_S, HOLD_RTTS * self._rtt)
+        self._held_until = self._clock.monotonic() + self._connection.patience_s
 
     def _start_reading(self) -> None:
         blocks = Blocks(self._pool, self._outlet.put, self._block_size)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from accsyn_engine.transfer.tree import Tree
+from accsyn_engine.transfer.disk.tree import Tree
 
 if sys.platform == "win32":
-    from accsyn_engine.transfer.windows import WindowsTree as _SystemTree
-    from accsyn_engine.transfer.windows import (
+    from accsyn_engine.transfer.disk.windows import WindowsTree as _SystemTree
+    from accsyn_engine.transfer.disk.windows import (
         allow_open_files,
         can_sync_all,
         lock,
@@ -20,8 +20,8 @@ if sys.platform == "win32":
         sync_all,
     )
 else:
-    from accsyn_engine.transfer.posix import PosixTree as _SystemTree
-    from accsyn_engine.transfer.posix import (
+    from accsyn_engine.transfer.disk.posix import PosixTree as _SystemTree
+    from accsyn_engine.transfer.disk.posix import (
         allow_open_files,
         can_sync_all,
         lock,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from accsyn_engine.transfer.arrival import Arrival
-from accsyn_engine.transfer.commit import Committer
+from accsyn_engine.transfer.disk.gauge import Gauge
+from accsyn_engine.transfer.disk.syncing import Syncer
 from accsyn_engine.transfer.errors import PeerLost, TransferError
-from accsyn_engine.transfer.gauge import Gauge
-from accsyn_engine.transfer.stowage import Stowage
-from accsyn_engine.transfer.syncing import Syncer
+from accsyn_engine.transfer.receiving.arrival import Arrival
+from accsyn_engine.transfer.receiving.commit import Committer
+from accsyn_engine.transfer.receiving.stowage import Stowage
 from accsyn_engine.wire.manifest import Outcome
 from accsyn_engine.wire.messages import Block
 

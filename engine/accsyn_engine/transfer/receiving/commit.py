@@ -9,19 +9,19 @@ import errno
 from collections import defaultdict
 from collections.abc import Iterable
 
-from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Belt
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.disk.gauge import OPEN_FILES
+from accsyn_engine.transfer.disk.syncing import Syncer
 from accsyn_engine.transfer.errors import (
     ContentDiffers,
     DestinationRefused,
     DiskFull,
     TransferError,
 )
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.gauge import OPEN_FILES
-from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.stowage import Stowage
-from accsyn_engine.transfer.syncing import Syncer
+from accsyn_engine.transfer.meeting.link import Link
+from accsyn_engine.transfer.receiving.arrival import Arrival
+from accsyn_engine.transfer.receiving.stowage import Stowage
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.manifest import Outcome
 from accsyn_engine.wire.messages import MAX_PAYLOAD

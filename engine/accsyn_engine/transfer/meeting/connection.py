@@ -4,26 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from accsyn_engine.transfer.channel import Channel, Ticket, round_trip
-from accsyn_engine.transfer.udp import Address, DatagramSocket
+from accsyn_engine.transfer.meeting.channel import Channel, Ticket, round_trip
+from accsyn_engine.transfer.transport.line import Lane
 
 SHORT_S = 0.003
-
-
-@dataclass(frozen=True)
-class Lane:
-    """An own socket for datagrams; `peer` is known to the side that connects, the other learns it.
-
-    `host` is the address at the other end of the session.
-    """
-
-    socket: DatagramSocket
-    secret: bytes
-    is_connector: bool
-    peer: Address | None
-    host: str
+USUAL_RTT_S = 0.05  # where the system does not tell
+HOLD_S, HOLD_RTTS = 0.25, 4  # how long the streams wait for datagrams, the longer of both
 
 
 class Connection:
@@ -45,6 +32,11 @@ class Connection:
     def is_short(self) -> bool:
         """Whether the line is so short that TCP does as well on it as anything."""
         return self.rtt is not None and self.rtt < SHORT_S
+
+    @property
+    def patience_s(self) -> float:
+        """How long datagrams are waited for before the streams begin."""
+        return max(HOLD_S, HOLD_RTTS * (self.rtt or USUAL_RTT_S))
 
     def join(self, channel: Channel) -> None:
         """Add a bulk connection; from any thread."""

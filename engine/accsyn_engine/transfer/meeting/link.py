@@ -16,8 +16,8 @@ from collections.abc import Callable
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.connection import Connection
 from accsyn_engine.transfer.errors import PeerLost, TransferError, as_transfer_error, from_code, lost_on_os_error
+from accsyn_engine.transfer.meeting.connection import Connection
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import LocalProtocolError
 from accsyn_plugins.errors import AccsynError

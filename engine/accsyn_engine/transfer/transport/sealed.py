@@ -17,7 +17,7 @@ import struct
 from cryptography.exceptions import InvalidTag
 
 from accsyn_engine.transfer.errors import PeerLost, lost_on_os_error
-from accsyn_engine.transfer.sealing import Keys
+from accsyn_engine.transfer.transport.sealing import Keys
 from accsyn_engine.wire.codec import MAX_POSITION
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD, Block

@@ -21,7 +21,7 @@ if sys.platform != "win32":
     from pathlib import Path
     from typing import Self
 
-    from accsyn_engine.transfer import tree
+    from accsyn_engine.transfer.disk import tree
 
     Opener = Callable[[int, str, int], int]  # folder descriptor, path, flags -> descriptor
 

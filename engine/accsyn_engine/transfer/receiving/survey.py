@@ -9,10 +9,11 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from accsyn_engine.transfer import files
-from accsyn_engine.transfer.arrival import Arrival, Site, job_prefix
 from accsyn_engine.transfer.belt import Belt
-from accsyn_engine.transfer.commit import Committer
+from accsyn_engine.transfer.disk import files
+from accsyn_engine.transfer.disk.files import Root, Stat, read_stat, sentence
+from accsyn_engine.transfer.disk.gauge import Gauge
+from accsyn_engine.transfer.disk.tree import Folder, join, split
 from accsyn_engine.transfer.errors import (
     DestinationRefused,
     DiskFull,
@@ -20,12 +21,11 @@ from accsyn_engine.transfer.errors import (
     PeerLost,
     TransferError,
 )
-from accsyn_engine.transfer.files import Root, Stat, read_stat, sentence
-from accsyn_engine.transfer.gauge import Gauge
-from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.stowage import Stowage
-from accsyn_engine.transfer.stowing import Stower
-from accsyn_engine.transfer.tree import Folder, join, split
+from accsyn_engine.transfer.meeting.link import Link
+from accsyn_engine.transfer.receiving.arrival import Arrival, Site, job_prefix
+from accsyn_engine.transfer.receiving.commit import Committer
+from accsyn_engine.transfer.receiving.stowage import Stowage
+from accsyn_engine.transfer.receiving.stowing import Stower
 from accsyn_engine.transfer.work import Item
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.errors import RemoteProtocolError

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.channel import (
+from accsyn_engine.transfer.errors import PeerRefused, PeerUnreachable, PortsBusy, TransferError
+from accsyn_engine.transfer.meeting.channel import (
     MOST_STREAMS,
     Channel,
     Ticket,
@@ -26,9 +27,9 @@ from accsyn_engine.transfer.channel import (
     context_for,
     tune,
 )
-from accsyn_engine.transfer.connection import Connection, Lane
-from accsyn_engine.transfer.errors import PeerRefused, PeerUnreachable, PortsBusy, TransferError
-from accsyn_engine.transfer.udp import DatagramSocket
+from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.transport.line import Lane
+from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.wire import messages
 from accsyn_plugins.errors import AccsynError
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer import files
+from accsyn_engine.transfer.disk import files
+from accsyn_engine.transfer.disk.files import Root, Stat
 from accsyn_engine.transfer.errors import NotFound, SourceMissing, SourceRefused, TransferError
-from accsyn_engine.transfer.files import Root, Stat
-from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.shipment import Parcel, Shipment
+from accsyn_engine.transfer.meeting.link import Link
+from accsyn_engine.transfer.sending.shipment import Parcel, Shipment
 from accsyn_engine.transfer.work import Control, Item
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.manifest import Entry, Kind

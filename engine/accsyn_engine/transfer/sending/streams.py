@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
-from accsyn_engine.transfer.channel import Channel
+from accsyn_engine.transfer.meeting.channel import Channel
 from accsyn_engine.wire.errors import RemoteProtocolError
 
 Range = tuple[int, int]  # of the stream

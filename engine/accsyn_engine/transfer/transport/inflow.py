@@ -12,8 +12,8 @@ from cryptography.exceptions import InvalidTag
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Belt, Ended
-from accsyn_engine.transfer.line import Line
-from accsyn_engine.transfer.udp import ROOM, Address
+from accsyn_engine.transfer.transport.line import Line
+from accsyn_engine.transfer.transport.udp import ROOM, Address
 from accsyn_engine.wire.assembly import MOST_WAITING, Assembly, Incoming, check_shape
 from accsyn_engine.wire.datagram import BLOCK, DATA, DATA_HEAD, NONCE, SIZES, TAG, WINDOW
 from accsyn_engine.wire.errors import RemoteProtocolError

@@ -7,24 +7,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Belt
-from accsyn_engine.transfer.channel import Channel, round_trip
-from accsyn_engine.transfer.commit import Committer
-from accsyn_engine.transfer.connection import Connection
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.disk.gauge import Gauge
+from accsyn_engine.transfer.disk.syncing import Syncer
 from accsyn_engine.transfer.errors import PeerLost, ReceiptInvalid, TransferError
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.gauge import Gauge
-from accsyn_engine.transfer.inflow import Inflow
-from accsyn_engine.transfer.line import line_of
-from accsyn_engine.transfer.link import Link
+from accsyn_engine.transfer.meeting.channel import Channel, round_trip
+from accsyn_engine.transfer.meeting.connection import USUAL_RTT_S, Connection
+from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
-from accsyn_engine.transfer.sealed import SealedReader
-from accsyn_engine.transfer.sender import HOLD_RTTS, HOLD_S, USUAL_RTT_S
-from accsyn_engine.transfer.stowage import Stowage
-from accsyn_engine.transfer.stowing import Stower
-from accsyn_engine.transfer.survey import Surveyor
-from accsyn_engine.transfer.syncing import Syncer
+from accsyn_engine.transfer.receiving.arrival import Arrival
+from accsyn_engine.transfer.receiving.commit import Committer
+from accsyn_engine.transfer.receiving.stowage import Stowage
+from accsyn_engine.transfer.receiving.stowing import Stower
+from accsyn_engine.transfer.receiving.survey import Surveyor
+from accsyn_engine.transfer.transport.inflow import Inflow
+from accsyn_engine.transfer.transport.line import line_of
+from accsyn_engine.transfer.transport.sealed import SealedReader
 from accsyn_engine.transfer.work import Control, Item, LineState, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
@@ -157,7 +156,7 @@ class Receiver:
         self._link.start("commit", self._committer.run)
         self._link.start("hash", self._catch_up)
         self._connection.on_join(lambda channel: self._link.start("bulk", lambda: self._drain(channel)))
-        self._opens_rest_at = self._clock.monotonic() + max(HOLD_S, HOLD_RTTS * self._rtt)
+        self._opens_rest_at = self._clock.monotonic() + self._connection.patience_s
         if self._inflow is not None:
             self._link.start("store", self._inflow.store)
 

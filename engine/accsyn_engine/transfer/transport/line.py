@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.connection import Lane
-from accsyn_engine.transfer.sealing import Keys
-from accsyn_engine.transfer.udp import Address, DatagramSocket
+from accsyn_engine.transfer.transport.sealing import Keys
+from accsyn_engine.transfer.transport.udp import Address, DatagramSocket
 from accsyn_engine.wire.datagram import (
     ANSWER,
     BARE_HEAD,
@@ -37,6 +36,20 @@ from accsyn_engine.wire.datagram import (
 AGAIN_S = 0.1  # a probe without an answer is repeated
 TOKENS = 64  # probes whose answers are awaited
 DOUBT_S = 0.5  # how long the longest datagrams may stay unanswered while shorter ones are answered
+
+
+@dataclass(frozen=True)
+class Lane:
+    """An own socket for datagrams; `peer` is known to the side that connects, the other learns it.
+
+    `host` is the address at the other end of the session.
+    """
+
+    socket: DatagramSocket
+    secret: bytes
+    is_connector: bool
+    peer: Address | None
+    host: str
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.emitter import Emitter, Piece
-from accsyn_engine.transfer.line import Line
-from accsyn_engine.transfer.outlet import Outlet
-from accsyn_engine.transfer.pool import Pool
-from accsyn_engine.transfer.reading import Filled
+from accsyn_engine.transfer.transport.emitter import Emitter, Piece
+from accsyn_engine.transfer.transport.line import Line
+from accsyn_engine.transfer.transport.outlet import Filled, Outlet
+from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.work import Control, LineState
 from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, SMALLEST, Feedback, payload_of
 from accsyn_engine.wire.rate import Known, RateControl, Report

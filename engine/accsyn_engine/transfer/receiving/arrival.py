@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from accsyn_engine.transfer import files, system
+from accsyn_engine.transfer.disk import files, system
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.disk.gauge import Gauge
+from accsyn_engine.transfer.disk.tree import Folder, join
 from accsyn_engine.transfer.errors import FileRefused, PartialBusy, TransferError
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.gauge import Gauge
-from accsyn_engine.transfer.tree import Folder, join
 from accsyn_engine.wire import names
 from accsyn_engine.wire.intervals import Intervals
 from accsyn_engine.wire.manifest import EMPTY_DIGEST, Entry, Kind, Outcome

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accsyn_engine.transfer.errors import PeerLost, PeerRefused, lost_on_os_error
-from accsyn_engine.transfer.identity import Identity, fingerprint
+from accsyn_engine.transfer.meeting.identity import Identity, fingerprint
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.session import Session

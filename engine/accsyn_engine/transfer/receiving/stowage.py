@@ -6,10 +6,9 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
-from accsyn_engine.transfer.arrival import Arrival
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.shipment import KEPT_FAILURES, OPEN_ENTRIES
-from accsyn_engine.transfer.work import Failure
+from accsyn_engine.transfer.receiving.arrival import Arrival
+from accsyn_engine.transfer.work import KEPT_FAILURES, OPEN_ENTRIES, Failure
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import Kind, Outcome

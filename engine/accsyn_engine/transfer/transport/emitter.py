@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.line import Line
-from accsyn_engine.transfer.udp import ROOM
+from accsyn_engine.transfer.transport.line import Line
+from accsyn_engine.transfer.transport.udp import ROOM
 from accsyn_engine.wire.datagram import DATA, DATA_HEAD, NONCE, TAG, size_of
 from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
 

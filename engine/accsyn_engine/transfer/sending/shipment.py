@@ -8,18 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.files import Root
-from accsyn_engine.transfer.tree import split
-from accsyn_engine.transfer.work import Failure
+from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.disk.tree import split
+from accsyn_engine.transfer.work import KEPT_FAILURES, OPEN_ENTRIES, Failure
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import EMPTY_DIGEST, Entry, Kind, Outcome
 from accsyn_engine.wire.manifest import Root as RootHash
 
-OPEN_ENTRIES = 32768  # how far the walk may be ahead of what is settled; bounds the memory of both ends
 OPEN_PAGES = 64  # how many pages may be without an answer
 RUN_FILES, RUN_BYTES = 256, 1 << 20  # how much of a folder is read through one look at it
-KEPT_FAILURES = 10_000
 
 
 @dataclass(eq=False, slots=True)

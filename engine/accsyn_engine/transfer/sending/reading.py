@@ -5,36 +5,23 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from blake3 import blake3
 
-from accsyn_engine.transfer import system
+from accsyn_engine.transfer.disk import system
+from accsyn_engine.transfer.disk.files import sentence
+from accsyn_engine.transfer.disk.tree import Folder, split
 from accsyn_engine.transfer.errors import NotFound, SourceChanged, SourceMissing, SourceRefused, TransferError
-from accsyn_engine.transfer.files import sentence
-from accsyn_engine.transfer.link import Link
-from accsyn_engine.transfer.pool import Pool
-from accsyn_engine.transfer.shipment import Gap, Parcel, Shipment
-from accsyn_engine.transfer.tree import Folder, split
+from accsyn_engine.transfer.meeting.link import Link
+from accsyn_engine.transfer.sending.shipment import Gap, Parcel, Shipment
+from accsyn_engine.transfer.transport.outlet import Filled
+from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.wire import messages, names
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 
 DIGESTS_AT_ONCE = 256
-
-
-@dataclass(frozen=True, eq=False)
-class Filled:
-    """A buffer with `length` bytes of the stream from `position`, after HEAD_ROOM free bytes."""
-
-    buffer: memoryview
-    position: int
-    length: int
-
-    @property
-    def content(self) -> memoryview:
-        return self.buffer[HEAD_ROOM : HEAD_ROOM + self.length]
 
 
 class Blocks:

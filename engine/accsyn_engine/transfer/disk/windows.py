@@ -20,7 +20,7 @@ if sys.platform == "win32":
     from pathlib import Path
     from typing import Self
 
-    from accsyn_engine.transfer import tree
+    from accsyn_engine.transfer.disk import tree
 
     _POSITION = threading.Lock()  # seek and read are two calls there
     _PLAIN = os.O_BINARY | os.O_NOINHERIT

@@ -5,11 +5,25 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.reading import Filled
+from accsyn_engine.wire.session import HEAD_ROOM
 
 DEPTH = 8  # blocks read and not taken yet
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """A buffer with `length` bytes of the stream from `position`, after HEAD_ROOM free bytes."""
+
+    buffer: memoryview
+    position: int
+    length: int
+
+    @property
+    def content(self) -> memoryview:
+        return self.buffer[HEAD_ROOM : HEAD_ROOM + self.length]
 
 
 class Outlet:

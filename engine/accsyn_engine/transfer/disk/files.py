@@ -16,7 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from accsyn_engine.transfer import system
+from accsyn_engine.transfer.disk import system
+from accsyn_engine.transfer.disk.tree import Folder, Tree, Way, join, split
 from accsyn_engine.transfer.errors import (
     AlreadyThere,
     DestinationRefused,
@@ -26,7 +27,6 @@ from accsyn_engine.transfer.errors import (
     PathRefused,
     TransferError,
 )
-from accsyn_engine.transfer.tree import Folder, Tree, Way, join, split
 from accsyn_engine.wire import names
 
 HIDDEN = ".accsyn-"  # what this engine keeps beside the files it is still receiving

@@ -1,0 +1,1 @@
+"""How the two ends find each other, prove themselves and talk."""

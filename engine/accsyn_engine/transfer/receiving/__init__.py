@@ -1,0 +1,1 @@
+"""The receiver's half: what is wanted, put together, checked and landed."""

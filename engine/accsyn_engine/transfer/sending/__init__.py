@@ -1,0 +1,1 @@
+"""The sender's half: what is listed, read, and sent again."""

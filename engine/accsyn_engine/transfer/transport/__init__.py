@@ -1,0 +1,1 @@
+"""How blocks get from one end to the other: datagrams, and what streams need."""
