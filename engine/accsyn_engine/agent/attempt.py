@@ -102,6 +102,7 @@ class Attempt:
     def _run(self) -> None:
         try:
             ended = self._carried_out()
+            self._tell_of_forgeries()
             self._tools.until_answered(
                 f"transfers/{self._wanted.transfer}/end", ended, deadline_s=END_DEADLINE_S, is_over=lambda: False
             )
@@ -124,6 +125,13 @@ class Attempt:
             return outcome.ended_by(fault, self._control.progress())
         self._tools.log.say(self._summary(result))
         return outcome.ended_well(result)
+
+    def _tell_of_forgeries(self) -> None:
+        """Once, however many there were: a log that a stranger can fill is another hole."""
+        if forged := self._control.progress().forged:
+            self._tools.log.say(
+                f"{self._name()}: {forged} datagrams came that the other side had not sealed; none of them was used."
+            )
 
     def _transferred(self) -> Outcome:
         identity = make_identity(self._wanted.transfer)

@@ -74,6 +74,7 @@ class Progress:
     files_done: int = 0
     walking: bool = True
     line: LineState | None = None
+    forged: int = 0  # datagrams that were not the other side's
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ class Receiver:
             self._syncer.close()
             if self._inflow is not None:
                 self._inflow.close()
+                self._control.report(forged=self._inflow.forged)
         stowage = self._stowage
         tasks = tuple(sorted(stowage.tasks - stowage.failed_tasks))
         return Outcome(self._control.progress(), tuple(stowage.failures), self._receipt, tasks)

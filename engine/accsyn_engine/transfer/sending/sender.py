@@ -106,6 +106,7 @@ class Sender:
             if self._outflow is not None:
                 self._outflow.close()
                 self._remember(self._outflow)
+                self._control.report(forged=self._outflow.forged)
         shipment = self._shipment
         return Outcome(
             self._control.progress(),

@@ -67,6 +67,11 @@ class Inflow:
         """Whether the disk does not keep up with the line."""
         return len(self._whole) > MOST_WAITING // 4
 
+    @property
+    def forged(self) -> int:
+        """How many datagrams came that were not the other side's."""
+        return self._line.forged
+
     def end(self) -> None:
         self._is_over = True
         self._whole.end()

@@ -121,6 +121,11 @@ class Outflow:
             limited_by=reasons.most_common(1)[0][0] if reasons else None,
         )
 
+    @property
+    def forged(self) -> int:
+        """How many datagrams came that were not the other side's."""
+        return self._line.forged
+
     def end(self) -> None:
         self._is_over = True
         self._bell.ring()
