@@ -34,7 +34,7 @@ LEAST_GAIN, MOST_GAIN, DEEP_GAIN = 0.5, 2.77, 0.75
 CUT = 0.75  # on overflow; CUBIC's is 0.7 (RFC 9438), BBR has none
 REFRESH = 5.0  # seconds after which the path's own delay is looked at again
 MEMORY = 10.0  # seconds: delays, depth of the queue, others' presence
-MOST_LOSS = 0.25
+MOST_LOSS, SPARE = 0.25, 0.1  # the most that is taken for random, and how much more than known at once
 SAMPLE = 200  # datagrams on which a loss is judged
 PULSE = 0.1
 FAIR = 0.33  # the share of the link that is aimed at beside others who fill the queue
@@ -131,6 +131,22 @@ class _Delays:
         return max(0.0, min(self._recent) - min(self._base, self._before)) if self._recent else 0.0
 
 
+class _Most:
+    """The most of the last one to two spans."""
+
+    def __init__(self) -> None:
+        self._this = self._before = self._since = 0.0
+
+    def add(self, now: float, value: float, span: float) -> None:
+        if now - self._since > span:
+            self._before, self._this, self._since = self._this, 0.0, now
+        self._this = max(self._this, value)
+
+    @property
+    def most(self) -> float:
+        return max(self._this, self._before)
+
+
 class RateControl:
     """One path. `rtt` in seconds, `datagram` in bytes; `known` is what this path showed last time.
 
@@ -146,6 +162,9 @@ class RateControl:
         self.capacity = self._pace = 0.8 * known.rate if known else FIRST / max(rtt, 0.05)
         self._level = 2 if known else 0  # of the push: doubles with each
         self._proven = 0.0  # the capacity when it was last in full use
+        self._gain, self._in_vain = 1.0, 0
+        self._started_at = -math.inf  # when the start ended
+        self._goodput = _Most()
         self._datagram = datagram
         self._points: deque[Report] = deque()
         self._heard_at = now
@@ -210,6 +229,8 @@ class RateControl:
             return
         if self.state == START:
             self._start(report, sample)
+        elif report.sent_at < self._started_at:
+            self._clear_up(report, sample)
         else:
             self._learn(report, sample)
             self._steer(report, sample)
@@ -249,6 +270,7 @@ class RateControl:
         passed, self._heard_at = min(report.now - self._heard_at, self.min_rtt), report.now
         loss = max(0.0, 1 - (report.delivered - first.delivered) / sent)
         pace = sent / over
+        self._goodput.add(report.now, (report.delivered - first.delivered) / took, max(1.0, 10 * self.min_rtt))
         return _Sample(pace, min(sent / took, 2 * pace), loss, sent / self._datagram, queue, target, passed)
 
     def _overflow(self, report: Report, sample: _Sample) -> float:
@@ -263,25 +285,28 @@ class RateControl:
         loss = max(0.0, loss)
         noise = 2 * self._surplus + 3 * math.sqrt(16 * self.loss * self._datagram / sent)  # of losses in runs of 8
         is_full = self._high > 1.5 * sample.target
-        is_high = is_full or sent > 1.03 * self.capacity * over
+        is_excess = loss > self.loss + 0.02 + noise
+        # A queue so shallow that it drops before it is high shows by drops each time it is pushed.
+        self._in_vain = self._in_vain + 1 if is_excess and self._gain > 1.02 else 0
+        is_high = is_full or self._in_vain >= 3 or sent > 1.03 * self.capacity * over
         self._excess = 0.0
-        if self.state != START and is_high and loss > self.loss + 0.02 + noise:
+        if self.state != START and is_high and is_excess:
             self._excess, self._excess_at = loss - self.loss, report.now
             self._yield(report, is_full=is_full)
-        elif self.state == START or not is_high or loss < self.loss:
+        elif self.state == START or loss < self.loss or not (is_high or self._in_vain):
             self.loss = min(MOST_LOSS, self.loss + 0.2 * (loss - self.loss))
-        if report.now - self._depth_at > MEMORY:
+        if report.now - self._depth_at > max(MEMORY, 30 * self.min_rtt):
             self._depth = math.inf
         self._counted, self._high = report, 0.0
         return self._excess
 
     def _yield(self, report: Report, *, is_full: bool) -> None:
+        self._depth_at, self._depth = report.now, self._high
         if is_full and not self._deep and report.now - self._cut_at > 2 * self.srtt:
             self.capacity *= CUT
         if self.state == CRUISE and report.now - self._deep_at > REFRESH:
             self._deep_at, self._deep, self._drain = report.now, 2, 2
-        self._cut_at = self._depth_at = report.now
-        self._depth = self._high
+        self._cut_at = report.now
 
     def _is_shy(self, now: float) -> bool:
         """Others were seen a short while ago."""
@@ -294,14 +319,21 @@ class RateControl:
         is_dropping = sample.loss > self.loss + 0.1 + 4 / math.sqrt(sample.datagrams)
         if is_queueing or is_dropping:
             self.state = CRUISE
-            self.capacity = sample.arrival * (1 - max(0.0, sample.loss - self.loss))
+            self.capacity = min(max(self.capacity, sample.arrival), self._goodput.most / (1 - self.loss))
             self._drain, self._deep = 2, 1
-            self._round.mark = report.now
+            self._round.mark = self._started_at = report.now
             self._steer(report, sample)
             return
         if not report.is_app_limited:
             self.capacity = max(self.capacity, sample.arrival)
         self._pace = max(self._pace, START_GAIN * sample.arrival)
+
+    def _clear_up(self, report: Report, sample: _Sample) -> None:
+        """What the start sent too much is still coming in: it tells how deep the queue is, and nothing about others."""
+        self._counted, self._high = None, max(self._high, sample.queue)
+        if sample.loss > self.loss + SPARE:
+            self._depth, self._depth_at = self._high, report.now
+        self._steer(report, sample)
 
     def _learn(self, report: Report, sample: _Sample) -> None:
         """Capacity from arrivals: both ways while a queue stands, upwards only without one."""
@@ -312,6 +344,8 @@ class RateControl:
         rate = sample.arrival * (1 - excess)
         if self._is_shy(report.now):
             rate = min(rate, max(sample.pace, self.capacity))
+        # What never arrived proves little: or the drops of a shallow queue would be taken for bad luck, and for room.
+        rate = min(rate, max(self.capacity, self._goodput.most / (1 - min(self.loss + SPARE, MOST_LOSS))))
         weight = min(1.0, 2 * sample.passed / self.min_rtt)
         if is_busy and sample.pace < 0.95 * self.capacity:
             self._expected += (1 - sample.pace / self.capacity) * sample.passed
@@ -336,7 +370,8 @@ class RateControl:
             gain = min(gain, 1.0)
         if self._deep:
             gain = min(gain, DEEP_GAIN)
-        self._pace = self.capacity * min(max(gain, LEAST_GAIN), MOST_GAIN)
+        self._gain = min(max(gain, LEAST_GAIN), MOST_GAIN)
+        self._pace = self.capacity * self._gain
 
     # once a round
     def _end_round(self, report: Report, sample: _Sample) -> None:
