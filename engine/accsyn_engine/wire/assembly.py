@@ -8,10 +8,10 @@ from __future__ import annotations
 from accsyn_engine.wire.datagram import FIRST_LIMIT, MOST_DONE, SEGMENTS, WINDOW, Feedback
 from accsyn_engine.wire.errors import RemoteProtocolError
 
-RING = 2 * WINDOW
+RING = 1 << 14  # more than twice the window, a power of two
 _MASK = RING - 1
 _CAME, _MISSING = ord("1"), ord("0")
-MOST_OPEN = 1600  # blocks in memory that are not whole; 400 MB on the longest and worst of lines
+MOST_OPEN = 2048  # blocks in memory that are not whole; 500 MB on the longest and worst of lines
 MOST_WAITING = 256  # blocks that wait for the disk before no further ones are asked for
 AHEAD = 1024  # how many blocks the sender may be ahead of the newest one seen
 MOST_SIZE = 65_507

@@ -27,8 +27,8 @@ BATCH = 44  # full packets of Ethernet that one call of the system takes (65,507
 BLOCK = 4 * BATCH * 1428  # bytes of content of one block, about 256 KiB
 FIRST_LIMIT = 256  # blocks that may be sent before the first feedback
 
-WINDOW = 8192  # how many datagrams one feedback speaks of
-MOST_DONE = 2048  # how many blocks, beginning with the first unfinished one
+WINDOW = 6144  # how many datagrams one feedback speaks of
+MOST_DONE = 4096  # how many blocks, beginning with the first unfinished one
 
 _FEEDBACK = struct.Struct(">QIQQIIHH")
 _PROBE = struct.Struct(">HII")

@@ -8,12 +8,16 @@ The model is BBR's (draft-ietf-ccwg-bbr): the path is a capacity and a round tri
   the bottleneck's own pace, whatever is lost at random before or behind it. Without a queue E is only what we sent.
 - Loss: 1 - d(delivered) / d(sent) over at least 200 datagrams. More than usual while the queue is high is overflow.
 
-start    pace = 3.5 E until E falls clearly behind what was sent, or loss jumps; then C = E, and drain for two rounds.
+start    pace = 3.5 E, with twice what E fills the line with in flight at most, until E falls clearly behind what was sent, or loss
+         jumps; then C is the best rate of arrivals, and two rounds drain what was too much, which teaches nothing but the
+         depth of the queue.
 cruise   the queue a datagram sent now will find is p = q + in_flight / C - age of the newest reported (a Smith
          predictor); pace = C (1 + (target - p) / RTT). The target is 3 to 14 % of the RTT and falls with C, so that of
          two senders at one queue the slower one grows (as Swift's flow scaling, SIGCOMM 2020). A round without a queue
          at full pace doubles the push: capacity that was added is found in a few rounds. Every 5 s the queue is
          drained for a round to see the path's own delay; that is all which replaces BBR's probing.
+shallow  a queue that drops before it is as high as aimed at shows as loss whenever it is pushed; it is not taken for random
+         loss, and C never rises beyond what arrived over the loss that is known.
 overflow C is cut to 0.75, the queue drained, and for 10 s we grow slowly and take nothing at once that others leave.
 compete  a queue that stays for ten rounds although we send less is another's. Pulses of +-10 % in turn show our share
          of the link, (growth of the queue at + less that at -) / 0.2 (after Nimbus, SIGCOMM 2022); the pace is drawn to
@@ -287,15 +291,15 @@ class RateControl:
         is_full = self._high > 1.5 * sample.target
         is_excess = loss > self.loss + 0.02 + noise
         # A queue so shallow that it drops before it is high shows by drops each time it is pushed.
-        self._in_vain = self._in_vain + 1 if is_excess and self._gain > 1.02 else 0
+        self._in_vain = self._in_vain + 1 if is_excess and self._gain > 1.005 else 0
         is_high = is_full or self._in_vain >= 3 or sent > 1.03 * self.capacity * over
         self._excess = 0.0
         if self.state != START and is_high and is_excess:
             self._excess, self._excess_at = loss - self.loss, report.now
             self._yield(report, is_full=is_full)
-        elif self.state == START or loss < self.loss or not (is_high or self._in_vain):
+        elif self.state == START or loss < self.loss or (self._high > 0.9 * sample.target and not is_high):
             self.loss = min(MOST_LOSS, self.loss + 0.2 * (loss - self.loss))
-        if report.now - self._depth_at > max(MEMORY, 30 * self.min_rtt):
+        if report.now - self._depth_at > max(6 * MEMORY, 60 * self.min_rtt):
             self._depth = math.inf
         self._counted, self._high = report, 0.0
         return self._excess

@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accsyn_engine.wire.datagram import FIRST_LIMIT, WINDOW, Feedback, size_of
 from accsyn_engine.wire.errors import RemoteProtocolError
@@ -33,6 +33,7 @@ class Outgoing:
     size: int
     handle: object  # whose it is, for the user
     begun: int = 0  # segments sent for the first time
+    repaired: dict[int, int] = field(default_factory=dict)  # how often, by segment
 
     @property
     def segments(self) -> int:
@@ -107,12 +108,20 @@ class Scoreboard:
         self._added = block.number + 1
         self._blocks[block.number] = block
 
-    def repairs(self, most: int) -> Iterator[tuple[int, int]]:
-        """Up to `most` pieces to be sent again, as (block, segment); what has come meanwhile is left out."""
-        while most and self._repairs:
+    def repairs(self, most: int, *, dear: int = 2) -> Iterator[tuple[int, int]]:
+        """Up to `most` pieces to be sent again, as (block, segment); what has come meanwhile is left out.
+
+        From the `dear`th time on a piece goes twice: on a long line one that is lost again and again holds up the rest.
+        """
+        while most > 0 and self._repairs:
             number, owner = self._repairs.popleft()
-            if owner >> 8 in self._blocks and not self._has_come(number):
-                most -= 1
+            block = self._blocks.get(owner >> 8)
+            if block is None or self._has_come(number):
+                continue
+            times = block.repaired[owner & 255] = block.repaired.get(owner & 255, 0) + 1
+            copies = 2 if times >= dear and most > 1 else 1
+            most -= copies
+            for _ in range(copies):
                 yield owner >> 8, owner & 255
 
     def last_pieces(self, most: int) -> list[tuple[int, int]]:

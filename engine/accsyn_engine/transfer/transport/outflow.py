@@ -37,6 +37,7 @@ WIDEN_S = 10.0  # between two tries whether longer datagrams get through
 USUAL_SIZE = SIZES[1]  # longer ones are tried only when the line opens
 TAIL_SHARE, TAIL_LEAST = 0.01, 32  # of what was sent, and datagrams: what may be sent twice at the end unasked
 TAIL_S = 0.005
+CHEAP = 0.06  # of loss, below which a second repair may go twice without costing a hundredth of the line
 COPY_SHARES = (0.01, 0.04)  # of loss, above which repairs at the end are sent a third and a fourth time
 RUNS_A_TURN = 16
 MEMORY = 512 << 20  # bytes of blocks on the line and before it, on the longest lines
@@ -309,7 +310,8 @@ class Outflow:
 
     def _choose(self, most: int) -> list[Piece]:
         """What goes next: lost pieces first, then new ones."""
-        pieces = [(self.book.block(number), segment) for number, segment in self.book.repairs(most)]
+        dear = 2 if self.rate.loss < CHEAP else 3
+        pieces = [(self.book.block(number), segment) for number, segment in self.book.repairs(most, dear=dear)]
         lost = len(pieces)
         while len(pieces) < most and (block := self._current()) is not None:
             end = min(block.segments, block.begun + most - len(pieces))
