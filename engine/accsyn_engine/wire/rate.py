@@ -8,16 +8,15 @@ The model is BBR's (draft-ietf-ccwg-bbr): the path is a capacity and a round tri
   the bottleneck's own pace, whatever is lost at random before or behind it. Without a queue E is only what we sent.
 - Loss: 1 - d(delivered) / d(sent) over at least 200 datagrams. More than usual while the queue is high is overflow.
 
-start    pace = 3.5 E, with twice what E fills the line with in flight at most, until E falls clearly behind what was sent, or loss
-         jumps; then C is the best rate of arrivals, and two rounds drain what was too much, which teaches nothing but the
-         depth of the queue.
+start    pace = 3.5 E, in flight at most twice E times the RTT, until E falls clearly behind what was sent, or loss
+         jumps; then C is the best rate of arrivals. What was sent too much is drained, and teaches the queue's depth only.
 cruise   the queue a datagram sent now will find is p = q + in_flight / C - age of the newest reported (a Smith
          predictor); pace = C (1 + (target - p) / RTT). The target is 3 to 14 % of the RTT and falls with C, so that of
          two senders at one queue the slower one grows (as Swift's flow scaling, SIGCOMM 2020). A round without a queue
          at full pace doubles the push: capacity that was added is found in a few rounds. Every 5 s the queue is
          drained for a round to see the path's own delay; that is all which replaces BBR's probing.
-shallow  a queue that drops before it is as high as aimed at shows as loss whenever it is pushed; it is not taken for random
-         loss, and C never rises beyond what arrived over the loss that is known.
+shallow  a queue that drops before it is as high as aimed at shows as loss whenever it is pushed: that is not taken for
+         random, and C never rises beyond what arrived over the loss that is known.
 overflow C is cut to 0.75, the queue drained, and for 10 s we grow slowly and take nothing at once that others leave.
 compete  a queue that stays for ten rounds although we send less is another's. Pulses of +-10 % in turn show our share
          of the link, (growth of the queue at + less that at -) / 0.2 (after Nimbus, SIGCOMM 2022); the pace is drawn to
@@ -37,7 +36,7 @@ START_GAIN = 3.5  # E lags by a report and half a span: about 2.77 a round trip 
 LEAST_GAIN, MOST_GAIN, DEEP_GAIN = 0.5, 2.77, 0.75
 CUT = 0.75  # on overflow; CUBIC's is 0.7 (RFC 9438), BBR has none
 REFRESH = 5.0  # seconds after which the path's own delay is looked at again
-MEMORY = 10.0  # seconds: delays, depth of the queue, others' presence
+MEMORY = 10.0  # seconds: delays, others' presence; six times as long the depth of the queue
 MOST_LOSS, SPARE = 0.25, 0.1  # the most that is taken for random, and how much more than known at once
 SAMPLE = 200  # datagrams on which a loss is judged
 PULSE = 0.1
@@ -165,6 +164,7 @@ class RateControl:
         self.loss = known.loss if known else 0.0
         self.capacity = self._pace = 0.8 * known.rate if known else FIRST / max(rtt, 0.05)
         self._level = 2 if known else 0  # of the push: doubles with each
+        self._before = known
         self._proven = 0.0  # the capacity when it was last in full use
         self._gain, self._in_vain = 1.0, 0
         self._started_at = -math.inf  # when the start ended
@@ -204,9 +204,9 @@ class RateControl:
         return int(max(self.capacity, self._pace) * longest) + 32 * self._datagram
 
     @property
-    def known(self) -> Known:
-        """To remember for the next transfer on this path."""
-        return Known(self._proven or self.capacity, self.min_rtt, self.loss)
+    def known(self) -> Known | None:
+        """To remember for the next transfer on this path; what was known before where this one filled it at no time."""
+        return Known(self._proven, self.min_rtt, self.loss) if self._proven else self._before
 
     @property
     def target(self) -> float:
