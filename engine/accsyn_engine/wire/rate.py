@@ -9,7 +9,7 @@ The model is BBR's (draft-ietf-ccwg-bbr): the path is a capacity and a round tri
 - Loss: 1 - d(delivered) / d(sent) over at least 200 datagrams. More than usual while the queue is high is overflow.
 
 start    pace = 3.5 E, in flight at most twice E times the RTT, until E falls clearly behind what was sent, or loss
-         jumps; then C is the best rate of arrivals. What was sent too much is drained, and teaches the queue's depth only.
+         jumps; then C is the best rate of arrivals. What was too much is drained, and teaches the queue's depth only.
 cruise   the queue a datagram sent now will find is p = q + in_flight / C - age of the newest reported (a Smith
          predictor); pace = C (1 + (target - p) / RTT). The target is 3 to 14 % of the RTT and falls with C, so that of
          two senders at one queue the slower one grows (as Swift's flow scaling, SIGCOMM 2020). A round without a queue
