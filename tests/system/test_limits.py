@@ -115,3 +115,13 @@ def test_a_job_paused_and_resumed_in_one_breath_is_not_taken_for_broken(ready: W
     done = ready.finished(job)
     assert done["moved"] < SIZE * 1.3
     assert (ready.vendor_volume / SENT / "source" / "big.raw").stat().st_size == SIZE
+
+
+def test_a_line_is_measured_between_two_real_agents(ready: World) -> None:
+    found = ready.engine("path", VENDOR, "--seconds", "1", "--json").json
+    check(ENGINE, "path", found)
+    assert found["path"]["transport"] == "tcp"  # on so short a line
+    assert 0 < found["path"]["rtt_s"] < 0.5
+    assert found["path"]["goodput"] > MB
+    assert "capacity" in ready.engine("path", VENDOR, "--seconds", "1").out
+    assert ready.engine("path", VENDOR, "--last", "--json").json["paths"]

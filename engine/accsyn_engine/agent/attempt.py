@@ -236,6 +236,8 @@ class Attempt:
         return f"{verb} job {self._first.get('job_name') or self._wanted.job}"
 
     def _summary(self, result: Outcome) -> str:
+        if self._wanted.probe is not None:
+            return f"measured the line {self._first['peer'] if self._first.get('peer') else 'to the other agent'}"
         verb, preposition = ("sent", "to") if self._wanted.role == "sender" else ("received", "from")
         count, size = files_text(result.progress.files_done), bytes_text(result.progress.size)
         peer = f" {preposition} {self._first['peer']}" if self._first.get("peer") else ""

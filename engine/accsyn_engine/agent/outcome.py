@@ -52,7 +52,11 @@ def ended_by(error: AccsynError, progress: Progress) -> dict[str, Any]:
 
 def numbers(progress: Progress, speed: int | None = None) -> dict[str, Any]:
     """What every report says of how far it is, and of the line once that is known; `speed` in bytes a second."""
-    line = {} if progress.line is None else {"line": asdict(replace(progress.line, goodput=speed))}
+    line = (
+        {}
+        if progress.line is None
+        else {"line": asdict(progress.line if speed is None else replace(progress.line, goodput=speed))}
+    )
     return line | {
         "size": progress.size,
         "acked": progress.acked,

@@ -10,6 +10,7 @@ from accsyn_engine.cli.connection import Engine, connected
 from accsyn_engine.cli.output import json_option, print_answer, print_rows
 from accsyn_engine.cli.speeds import line_text, speed_text
 
+SHORT_S = 0.003  # a round trip below which the agents do not ask for UDP
 COLUMNS = ("source", "target", "transport", "min_rtt_s", "loss", "capacity", "measured")
 
 
@@ -33,10 +34,19 @@ def path(engine: Engine, *, target: str, source: str | None, seconds: int, last:
 
 def sentence(found: dict[str, Any]) -> str:
     """What was measured, for people; `found` is the engine's answer."""
-    capacity = speed_text(found["capacity"]) if found["capacity"] is not None else "unknown"
+    carried = found["capacity"] if found["capacity"] is not None else found.get("goodput")
+    capacity = speed_text(carried) if carried is not None else "unknown"
     return "\n".join(
         (
             f"{found['source']} -> {found['target']}: {line_text(found | {'capacity': None})}",
-            f"  capacity {capacity}; UDP {'gets through' if found['udp'] else 'does not get through, TCP is used'}",
+            f"  capacity {capacity}; {_of_udp(found)}",
         )
     )
+
+
+def _of_udp(found: dict[str, Any]) -> str:
+    if found["udp"]:
+        return "UDP gets through"
+    if (found.get("rtt_s") or SHORT_S) < SHORT_S:
+        return "TCP is used, since the line is short"
+    return "UDP does not get through, TCP is used"

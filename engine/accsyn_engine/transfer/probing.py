@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.disk.files import Root
@@ -14,6 +14,8 @@ from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.work import Control, Item, KnownLine, Outcome
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import BLOCK
+
+LEAST_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,18 @@ class _ProbeSender(Sender):
 
 
 class _ProbeReceiver(Receiver):
-    """Counts what comes."""
+    """Counts what comes, and how fast."""
+
+    _first = _last = 0.0
+
+    def run(self) -> Outcome:
+        outcome = super().run()
+        progress = outcome.progress
+        took = max(self._last - self._first, LEAST_S)
+        line = None if progress.line is None else replace(progress.line, goodput=self._stowage.moved / took)
+        return replace(outcome, progress=replace(progress, line=line))
 
     def _stow(self, block: messages.Block, *_: object) -> None:
+        self._last = self._clock.monotonic()
+        self._first = self._first or self._last
         self._stowage.count(0, len(block.payload))

@@ -66,7 +66,10 @@ def values(row: Row[Any], numbers: Data, now: int, *, is_receiver: bool, speed: 
     side = "receiver_line" if is_receiver else "sender_line"
     fresh = (told or {}) | {"at": now}
     if is_receiver:
-        fresh |= {"goodput": speed, "moved": _whole(numbers.get("moved"), MOST)}
+        fresh |= {
+            "goodput": fresh.get("goodput") if speed is None else speed,
+            "moved": _whole(numbers.get("moved"), MOST),
+        }
     known = {name: value for name, value in (getattr(row, side) or {}).items() if fresh.get(name) is None}
     return {side: fresh | known}
 

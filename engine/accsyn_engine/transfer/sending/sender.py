@@ -231,7 +231,7 @@ class Sender:
             return self._outflow.state(self._streams.alive)
         rtt = round_trip(self._connection.session.socket)
         limit = "cap" if self._limiter.is_holding else "sender-disk" if self._outlet.is_empty else "line"
-        return LineState(transport="tcp", streams=self._streams.alive, rtt_s=rtt, limited_by=limit)
+        return LineState(transport="tcp", streams=self._streams.alive, rtt_s=rtt, min_rtt_s=rtt, limited_by=limit)
 
     def _finish(self) -> None:
         """Sign what will be true when all has landed, as soon as it can be told, and what is true once all is settled.
