@@ -98,10 +98,6 @@ class Outflow:
         self._is_over = False
 
     # from other threads
-    def block_size(self) -> int:
-        """How large the reader makes blocks; a cap keeps them small, so that it stays smooth."""
-        return BLOCK
-
     @property
     def carries(self) -> bool:
         """Whether datagrams carry the bulk."""
