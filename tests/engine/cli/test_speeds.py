@@ -48,12 +48,20 @@ def test_what_nobody_measured_is_left_out(known: dict[str, Any], said: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("udp", "capacity", "said"),
+    ("known", "said"),
     [
-        (True, 119_000_000, "  capacity 119 MB/s; UDP gets through"),
-        (False, None, "  capacity unknown; UDP does not get through, TCP is used"),
+        ({"udp": True, "capacity": 119_000_000}, "  capacity 119 MB/s; UDP gets through"),
+        ({"udp": False, "capacity": None}, "  capacity 91 MB/s; UDP does not get through, TCP is used"),
+        (
+            {"udp": False, "capacity": None, "goodput": None},
+            "  capacity unknown; UDP does not get through, TCP is used",
+        ),
+        (
+            {"udp": False, "capacity": None, "goodput": None, "rtt_s": 0.0004},
+            "  capacity unknown; TCP is used, since the line is short",
+        ),
     ],
 )
-def test_a_measured_path_says_what_it_carries_and_over_what(udp: bool, capacity: int | None, said: str) -> None:
-    found = LINE | {"source": "alpha", "target": "gda-ws1", "udp": udp, "capacity": capacity}
-    assert sentence(found).splitlines() == [f"alpha -> gda-ws1: {line_text(LINE)}", said]
+def test_a_measured_path_says_what_it_carries_and_over_what(known: dict[str, Any], said: str) -> None:
+    found = LINE | {"source": "alpha", "target": "gda-ws1"} | known
+    assert sentence(found).splitlines() == [f"alpha -> gda-ws1: {line_text(found | {'capacity': None})}", said]
