@@ -150,13 +150,18 @@ def test_one_tcp_flow_and_ours_live_beside_each_other(kind: type[Tcp]):
     assert tcp.goodput(20, 80) > 0.3 * bench.rate
 
 
-@pytest.mark.parametrize(("rate", "rtt", "least"), [(200, 0.1, 0.95), (1000, 0.05, 0.65)])
-def test_four_of_ours_share_a_link(rate, rtt, least):
-    """The second is a debt: those who come later measure the path's own delay with the others' queue in it."""
+LATECOMERS = "latecomers measure the path's own delay with the others' queue in it"
+
+
+@pytest.mark.parametrize(
+    ("rate", "rtt"),
+    [(200, 0.1), pytest.param(1000, 0.05, marks=pytest.mark.xfail(reason=LATECOMERS, strict=True))],
+)
+def test_four_of_ours_share_a_link(rate, rtt):
     bench = Bench(rate * MBIT, rtt)
     flows: list[Flow] = [bench.flow(start=5 * index) for index in range(4)]
     bench.world.run(75)
-    assert jain([flow.goodput(15, 75) for flow in flows]) > least
+    assert jain([flow.goodput(15, 75) for flow in flows]) > 0.95
 
 
 def test_a_shallow_queue_that_drops_is_not_taken_for_bad_luck():
