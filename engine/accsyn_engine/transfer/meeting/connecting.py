@@ -65,7 +65,7 @@ def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: 
     except BaseException:
         session.release()
         raise
-    way.open_bulk(connection, range(1, ticket.streams + 1))
+    way.open_bulk(connection, range(1, (1 if connection.is_short else ticket.streams) + 1))
     return connection
 
 
