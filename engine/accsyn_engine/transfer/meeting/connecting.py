@@ -65,17 +65,17 @@ def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: 
     except BaseException:
         session.release()
         raise
-    way.open_bulk(connection, range(1, (1 if connection.is_short else ticket.streams) + 1))
+    way.open_bulk(connection, range(1, connection.streams + 1))
     return connection
 
 
 def _greet(way: _Way, session: Channel) -> Connection:
     ticket, lane = way.ticket, _lane(session)
     connection = Connection(ticket, session, lane)
-    most = ticket.streams
+    most = connection.streams
     if not connection.is_short:
         most = MOST_STREAMS
-        rest = range(ticket.streams + 1, most + 1)
+        rest = range(connection.streams + 1, most + 1)
         connection.on_bad_line = lambda: way.open_bulk(connection, rest)
     secret = lane.secret if lane is not None else bytes(messages.SECRET_SIZE)
     session.send(messages.Hello(messages.VERSION, ticket.transfer, most, secret))

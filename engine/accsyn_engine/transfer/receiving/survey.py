@@ -228,7 +228,7 @@ class Surveyor:
         self._coming[key] = arrival
         if len(self._coming) > self._most_coming:
             self._coming = {key: arrival for key, arrival in self._coming.items() if arrival.outcome is Outcome.OPEN}
-            self._most_coming = len(self._coming) + FEWEST_COMING
+            self._most_coming = 2 * len(self._coming) + FEWEST_COMING
         if site not in self._folded:
             self._folded[site] = set() if self._folds(site.root) else None
         folded = self._folded[site]
