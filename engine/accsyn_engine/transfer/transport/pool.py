@@ -14,7 +14,7 @@ _AROUND = HEAD_ROOM + TAG
 
 
 class Pool:
-    """Buffers of two sizes, for datagrams and for streams, each with room for a frame's head in front and a seal behind."""
+    """Buffers of two sizes, for datagrams and for streams, each with room for a head and a seal around."""
 
     def __init__(self, most: int) -> None:
         self._changed = threading.Condition()
