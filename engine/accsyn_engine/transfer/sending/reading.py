@@ -22,7 +22,7 @@ from accsyn_engine.wire.messages import MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 
 DIGESTS_AT_ONCE = 256
-SPARED = 4  # a quarter of a block may stay empty, so that a small file is not cut: in pieces it costs the receiver ten
+SPARED = 4  # a quarter of a block may stay empty, so that a small file is not cut: whole ones cost the receiver less
 
 
 class Blocks:
