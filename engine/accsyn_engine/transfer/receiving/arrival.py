@@ -81,6 +81,7 @@ class Arrival:
         "_is_handed_on",
         "_is_stored",
         "_lock",
+        "_partial_name",
         "_writers",
         "device",
         "digest",
@@ -102,7 +103,7 @@ class Arrival:
         self.digest: bytes | None = EMPTY_DIGEST if entry.kind is Kind.FILE and not entry.size else None
         self.is_repaired = False
         self.site: Site | None = None
-        self.folder = self.name = ""
+        self.folder = self.name = self._partial_name = ""
         self.device = 0  # the disk that holds it, once it is stored
         self._lock = threading.Lock()
         self._writers = 0
@@ -135,8 +136,10 @@ class Arrival:
 
     @property
     def partial_name(self) -> str:
-        assert self.site is not None  # noqa: S101  # placed first
-        return partial_name(self.site.job, self.path, self.entry)
+        if not self._partial_name:
+            assert self.site is not None  # noqa: S101  # placed first
+            self._partial_name = partial_name(self.site.job, self.path, self.entry)
+        return self._partial_name
 
     @property
     def is_small(self) -> bool:
