@@ -128,12 +128,12 @@ def test_no_certificate_no_name_and_no_old_tls_get_in(gate: Gate) -> None:
 @pytest.mark.parametrize(
     "greeting",
     [
-        Join(1, TRANSFER, 65),
-        Join(1, TRANSFER, 0),
-        Join(2, TRANSFER, 1),
-        Join(1, "99" * 12, 1),
-        Hello(1, TRANSFER, 65, bytes(32)),
-        Hello(1, TRANSFER, 0, bytes(32)),
+        Join(2, TRANSFER, 65),
+        Join(2, TRANSFER, 0),
+        Join(3, TRANSFER, 1),
+        Join(2, "99" * 12, 1),
+        Hello(2, TRANSFER, 65, datagrams=True),
+        Hello(2, TRANSFER, 0, datagrams=True),
     ],
 )
 def test_a_greeting_that_does_not_fit_the_ticket_is_refused(gate: Gate, greeting: Hello | Join) -> None:

@@ -100,7 +100,7 @@ def constants() -> str:
 
 def key_of(direction: str, epoch: int) -> bytes:
     """As the page has it, without the product's code."""
-    key: bytes = blake3(f"accsyn datagrams 1 {direction}".encode() + epoch.to_bytes(8, "big"), key=SECRET).digest()
+    key: bytes = blake3(f"accsyn datagrams 2 {direction}".encode() + epoch.to_bytes(8, "big"), key=SECRET).digest()
     return key
 
 

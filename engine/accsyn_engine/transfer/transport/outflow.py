@@ -76,7 +76,7 @@ class Outflow:
         self._known = known
         self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known)
         self.book = Scoreboard()
-        line.on_sent = self._note_bare
+        self._open_book()
         pool.resize(self._memory())
         self._bell = Bell()
         outlet.wake = self._bell.ring
@@ -357,6 +357,12 @@ class Outflow:
             self._bell.clear()
         elif seconds > 0:
             self._clock.sleep(seconds)
+
+    def _open_book(self) -> None:
+        """With what went over the line before it was ours."""
+        self._line.on_sent = self._note_bare
+        for number, size, at in self._line.take_early().sent:
+            self.book.skip(number, size, at)
 
     def _note_bare(self, number: int, size: int) -> None:
         self.book.skip(number, size, self._clock.monotonic())
