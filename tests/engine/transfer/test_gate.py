@@ -11,7 +11,14 @@ import pytest
 from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, PortsBusy, TransferError
 from accsyn_engine.transfer.meeting import channel as channel_module
 from accsyn_engine.transfer.meeting import gate as gate_module
-from accsyn_engine.transfer.meeting.channel import Channel, Ticket, bare_context, context_for, load_identity
+from accsyn_engine.transfer.meeting.channel import (
+    Channel,
+    Ticket,
+    await_welcome,
+    bare_context,
+    context_for,
+    load_identity,
+)
 from accsyn_engine.transfer.meeting.connecting import connect
 from accsyn_engine.transfer.meeting.gate import Gate
 from accsyn_engine.transfer.meeting.identity import make_identity
@@ -27,7 +34,11 @@ def gate() -> Iterator[Gate]:
 
 
 def try_connect(ticket: Ticket, port: int) -> None:
-    connect(ticket, LOCAL, port, deadline_s=5, clock=CLOCK).close()
+    connection = connect(ticket, LOCAL, port, deadline_s=5, clock=CLOCK)
+    try:
+        await_welcome(connection.session)
+    finally:
+        connection.close()
 
 
 def first_channel(ticket: Ticket, port: int) -> Channel:

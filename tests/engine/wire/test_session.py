@@ -26,6 +26,8 @@ from accsyn_engine.wire.messages import (
     Ping,
     Receipt,
     Repair,
+    Seal,
+    Stop,
     Wants,
     Welcome,
 )
@@ -123,9 +125,32 @@ def test_every_state_has_a_row_and_every_row_leads_to_a_state_with_a_row() -> No
     assert {after for row in FOLLOWS.values() for after in row.values()} <= set(NEXT)
 
 
-def test_the_connecting_side_cannot_speak_before_the_welcome() -> None:
-    with pytest.raises(LocalProtocolError):
-        Session(listener=False).send(EXAMPLES[Hello])
+@pytest.mark.parametrize("said", range(1, len(SENDER_SAYS)))
+def test_the_connecting_side_may_be_far_before_the_welcome_reaches_it(said: int) -> None:
+    listener, connector = Session(listener=True), Session(listener=False)
+    welcome = listener.send(EXAMPLES[Welcome])
+    early = [EXAMPLES[Hello], *SENDER_SAYS[: said - 1]]
+    feed(listener, b"".join(connector.send(event) for event in early))
+    feed(connector, welcome)
+    feed(connector, listener.send(EXAMPLES[Accept]))
+    assert (connector.mine, connector.theirs) == (listener.theirs, listener.mine)
+    assert listener.mine in (State.ANSWERING, State.SIGNING)
+
+
+@pytest.mark.parametrize("said", [(Join,), (Join, Block), (Join, Seal)])
+def test_a_bulk_connection_may_be_before_the_welcome_too(said: tuple[type[Event], ...]) -> None:
+    listener, connector = Session(listener=True), Session(listener=False)
+    welcome = listener.send(EXAMPLES[Welcome])
+    feed(listener, b"".join(connector.send(EXAMPLES[kind]) for kind in said))
+    feed(connector, welcome)
+    assert (connector.mine, connector.theirs) == (listener.theirs, listener.mine)
+
+
+def test_nothing_but_a_greeting_opens_a_connection() -> None:
+    for kind in NUMBERS:
+        if kind not in (Hello, Join, Stop):
+            with pytest.raises(LocalProtocolError):
+                Session(listener=False).send(EXAMPLES[kind])
 
 
 def test_two_senders_on_one_session_are_refused() -> None:

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.errors import PeerRefused, PeerUnreachable, TransferError
+from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, TransferError, lost_on_os_error
 from accsyn_engine.transfer.meeting.channel import (
+    BEFORE_ITS_WORD,
     MOST_STREAMS,
     Channel,
     Ticket,
     ask_for_bbr,
     context_for,
+    dial,
     open_channel,
     round_trip,
 )
@@ -42,6 +44,21 @@ class _Way:
     context: ssl.SSLContext
     address: str
     port: int
+    datagrams: int
+
+    def settle(self, connection: Connection, line: Line, session: Channel) -> None:
+        """Now it is known where the listener is; who takes the line knocks there."""
+        connection.settle_line()
+        if line.is_open:
+            return
+        host = session.socket.getpeername()[0]  # what was announced may be a name
+        with contextlib.suppress(OSError):
+            if (":" in host) != line.socket.is_v6:
+                line.socket.close()
+                line.socket = _socket_towards((host,))
+        line.host = host
+        if self.datagrams:
+            line.peer = (host, self.datagrams)
 
     def open_bulk(self, connection: Connection, numbers: range) -> None:
         """Open bulk connections side by side; one that cannot be opened is not missed as long as others are there."""
@@ -108,19 +125,20 @@ class _Meeting:
     def run(self, connection: Connection) -> None:
         """Bring the session to the connection, or the reason why there is none."""
         try:
-            self._meet(connection)
+            with lost_on_os_error():
+                self._meet(connection)
         except TransferError as error:
             connection.fail(error)
 
     def _meet(self, connection: Connection) -> None:
         context = context_for(self.ticket, server=False)
         session, address = self._first(context, connection)
-        way = _Way(self.ticket, context, address, self.port)
+        way = _Way(self.ticket, context, address, self.port, self.datagrams)
         try:
             _greet(way, session, connection)
-        except BaseException:
+        except (OSError, PeerLost) as error:
             session.release()
-            raise
+            raise PeerRefused(detail=BEFORE_ITS_WORD) from error
         connection.attend(session)
         way.open_bulk(connection, range(1, self.ticket.streams + 1))
 
@@ -132,7 +150,7 @@ class _Meeting:
                 self._aim(connection, address)
                 try:
                     slice_s = min(left, CONNECT_SLICE_S)
-                    return open_channel(self.ticket, context, address, self.port, slice_s), address
+                    return dial(self.ticket, context, address, self.port, slice_s), address
                 except OSError as error:
                     trouble = error
                 except PeerRefused as error:
@@ -154,9 +172,8 @@ class _Meeting:
 
 
 def _greet(way: _Way, session: Channel, connection: Connection) -> None:
-    line = connection.line
-    if line is not None:
-        _settle_line(line, session, connection)
+    if connection.line is not None:
+        way.settle(connection, connection.line, session)
     rtt = round_trip(session.socket)
     most = way.ticket.streams
     if rtt is None or rtt >= SHORT_S:
@@ -165,23 +182,6 @@ def _greet(way: _Way, session: Channel, connection: Connection) -> None:
         connection.on_bad_line = lambda: way.open_bulk(connection, rest)
     session.send(messages.Hello(messages.VERSION, way.ticket.transfer, most, connection.line is not None))
     session.socket.settimeout(None)
-
-
-def _settle_line(line: Line, session: Channel, connection: Connection) -> None:
-    """Now it is known where the listener is, and whether it has a socket for datagrams at all."""
-    connection.settle_line()
-    if line.is_open:
-        return
-    host = session.socket.getpeername()[0]  # what was announced may be a name
-    if session.datagrams:
-        with contextlib.suppress(OSError):
-            if (":" in host) != line.socket.is_v6:
-                line.socket.close()
-                line.socket = _socket_towards((host,))
-            line.host, line.peer = host, (host, session.datagrams)
-            return
-    connection.line = None
-    line.socket.close()
 
 
 def _socket_towards(addresses: Sequence[str]) -> DatagramSocket:

@@ -11,6 +11,7 @@ from accsyn_engine.transfer.meeting.channel import Channel, Ticket, round_trip
 from accsyn_engine.transfer.transport.knocking import Knocking
 from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.udp import Address
+from accsyn_engine.wire import messages
 
 SHORT_S = 0.003
 USUAL_RTT_S = 0.05  # where the system does not tell
@@ -37,6 +38,7 @@ class Connection:
         self._take: Callable[[Channel], None] | None = None
         self._knocking: Knocking | None = None
         self._has_begun = self._is_taken = self._is_closed = False
+        self._is_in_vain = False  # the listener has no socket for datagrams
 
     @property
     def is_closed(self) -> bool:
@@ -57,6 +59,8 @@ class Connection:
     @property
     def patience_s(self) -> float:
         """How long datagrams are waited for before the streams begin."""
+        if self._is_in_vain:
+            return 0.0
         return max(HOLD_S, HOLD_RTTS * (self.rtt or USUAL_RTT_S))
 
     @property
@@ -65,6 +69,15 @@ class Connection:
         return round_trip(self._session.socket) if self._session is not None else None
 
     # meeting
+    def take_welcome(self, welcome: messages.Welcome) -> None:
+        """Learn where the listener takes datagrams; at the side that connects."""
+        line = self.line
+        if not welcome.datagrams:
+            self._is_in_vain = True
+        elif line is not None and line.peer is None:
+            line.host = self.session.socket.getpeername()[0]  # what was announced may be a name
+            line.peer = (line.host, welcome.datagrams)
+
     def knock(self, clock: Clock, *, admits: Callable[[str], bool]) -> None:
         """Let the two ends prove the line while they meet; `admits` says whose datagrams are looked at."""
         if self.line is not None:

@@ -16,8 +16,15 @@ from collections.abc import Callable
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.errors import PeerLost, TransferError, as_transfer_error, from_code, lost_on_os_error
-from accsyn_engine.transfer.meeting.channel import Channel
+from accsyn_engine.transfer.errors import (
+    PeerLost,
+    PeerRefused,
+    TransferError,
+    as_transfer_error,
+    from_code,
+    lost_on_os_error,
+)
+from accsyn_engine.transfer.meeting.channel import BEFORE_ITS_WORD, Channel
 from accsyn_engine.transfer.meeting.connection import Connection
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import LocalProtocolError
@@ -103,11 +110,17 @@ class Link:
         except AccsynError as error:
             # What was said last may be the reason of a lost connection.
             final = self._error if isinstance(error, PeerLost) and self._error is not None else error
-            told = as_transfer_error(final)
+            told = self._refusal_of(as_transfer_error(final))
             self._farewell(told)
             raise told from final.__cause__
         finally:
             self._end()
+
+    def _refusal_of(self, error: TransferError) -> TransferError:
+        """A listener that closes the connection without a word does not take us for whom it awaits."""
+        if type(error) is PeerLost and self._channel is not None and not self._channel.is_welcomed:
+            return PeerRefused(detail=BEFORE_ITS_WORD)
+        return error
 
     def _meet(self) -> Channel:
         while (channel := self._connection.session_within(TICK_S)) is None:
@@ -173,7 +186,9 @@ class Link:
         if isinstance(event, messages.Stop):
             self._is_told = True
             raise from_code(event.code, event.message)
-        if not isinstance(event, messages.Ping):
+        if isinstance(event, messages.Welcome):
+            self._connection.take_welcome(event)
+        elif not isinstance(event, messages.Ping):
             hear(event)
 
     def _flush(self, channel: Channel) -> None:
