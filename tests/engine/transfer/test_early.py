@@ -120,6 +120,23 @@ def test_a_transfer_that_begins_with_the_line_ends_like_any_other(
     assert receiver._taken == {}  # nothing over streams
 
 
+@pytest.mark.parametrize("sender_listens", [True, False])
+def test_where_no_datagram_gets_through_the_session_begins_the_transfer_and_streams_carry_it(
+    gate: Gate, source: Path, target: Path, sender_listens: bool
+) -> None:
+    here, there = tickets()
+    expectation = gate.expect(here, deadline_s=20)
+    hole = DatagramSocket(HERE, None)
+    far = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK, datagrams=hole.port)
+    near = expectation.wait()
+    sender, receiver = ends(*((near, far) if sender_listens else (far, near)), source, target)
+    for side in (Side(sender.run), Side(receiver.run)):
+        assert side.join().result.failures == ()
+    assert tree(target / "copy") == tree(source)
+    assert sum(receiver._taken.values()) > 0
+    hole.close()
+
+
 def test_a_session_that_does_not_come_ends_what_began_without_it(gate: Gate, source: Path, target: Path) -> None:
     here, there = tickets()
     with deaf_port() as port:
@@ -134,11 +151,13 @@ def test_a_session_that_does_not_come_ends_what_began_without_it(gate: Gate, sou
 
 def test_a_listener_that_refuses_after_the_line_has_opened_is_told_as_such(gate: Gate, target: Path) -> None:
     here, there = tickets()
-    expectation = gate.expect(replace(here, transfer="99" * 12), deadline_s=20)
-    near, far = met(there, expectation)
-    sender, receiver = ends(near, far, target, target)
-    sending, receiving = Side(sender.run), Side(receiver.run)
-    assert isinstance(receiving.join().error, PeerRefused)
+    expectation = gate.expect(here, deadline_s=20)
+    with socket.create_server((HERE, 0)) as refusing:
+        near, far = met(there, expectation, refusing.getsockname()[1])
+        sender, receiver = ends(near, far, target, target)
+        sending, receiving = Side(sender.run), Side(receiver.run)
+        refusing.accept()[0].close()
+        assert isinstance(receiving.join().error, PeerRefused)
     sender._control.stop("user", "It is over.")
     sending.join()
 
