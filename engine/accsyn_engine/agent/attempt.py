@@ -154,19 +154,18 @@ class Attempt:
             return self._moved(connection, tasks)
 
     def _moved(self, connection: Connection, tasks: Tasks) -> Outcome:
-        job, clock = self._wanted.job, self._tools.clock
+        job, clock, fresh = self._wanted.job, self._tools.clock, self._wanted.is_fresh
         if (probe := self._wanted.probe) is not None:
             return self._probed(connection, probe)
         if self._wanted.role == "sender":
             line = self._tools.lines.to(self._wanted.other)
-            return send(connection, tasks.sources(), self._control, job=job, clock=clock, line=line)
+            return send(connection, tasks.sources(), self._control, job=job, clock=clock, line=line, fresh=fresh)
 
         def destination(task: int) -> Item:
             item = tasks.destination(task)
             self._into = self._into or item
             return item
 
-        fresh = self._wanted.is_fresh
         return receive(connection, destination, self._control, job=job, clock=clock, fresh=fresh)
 
     def _probed(self, connection: Connection, probe: Probe) -> Outcome:
@@ -185,7 +184,7 @@ class Attempt:
         try:
             self._check_stopped()
             ready = {"certificate": identity.certificate, "addresses": list(self._tools.addresses)}
-            self._told("listening", {**ready, "port": expectation.port})
+            self._told("listening", {**ready, "port": expectation.port, "datagrams": expectation.datagrams})
             return expectation.wait()
         except BaseException:
             expectation.cancel()
@@ -207,6 +206,7 @@ class Attempt:
             int(answer["port"]),
             deadline_s=HANDSHAKE_S,
             clock=self._tools.clock,
+            datagrams=int(answer.get("datagrams") or 0),
         )
 
     def _told(self, what: str, body: Data) -> None:

@@ -196,7 +196,7 @@ def _write_finish(e: Finish) -> bytes:
 
 _WRITE: dict[type[Event], Callable[..., bytes]] = {
     Welcome: lambda e: MAGIC + _u(e.lowest, 2) + _u(e.highest, 2) + _u(e.datagrams, 2),
-    Hello: lambda e: _u(e.version, 2) + _text(e.transfer) + _u(e.streams, 2) + e.secret,
+    Hello: lambda e: _u(e.version, 2) + _text(e.transfer) + _u(e.streams, 2) + _u(e.datagrams, 1),
     Join: lambda e: _u(e.version, 2) + _text(e.transfer) + _u(e.channel, 2),
     Offer: lambda e: _text(e.job),
     Accept: lambda e: _text(e.job) + _u(e.fresh, 1),
@@ -219,7 +219,7 @@ _WRITE: dict[type[Event], Callable[..., bytes]] = {
 
 _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Welcome: _read_welcome,
-    Hello: lambda r: Hello(r.uint(2), r.text(), r.uint(2), bytes(r.take(SECRET_SIZE))),
+    Hello: lambda r: Hello(r.uint(2), r.text(), r.uint(2), r.flag()),
     Join: lambda r: Join(r.uint(2), r.text(), r.uint(2)),
     Offer: lambda r: Offer(r.text()),
     Accept: lambda r: Accept(r.text(), r.flag()),

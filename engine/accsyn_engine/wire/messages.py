@@ -10,9 +10,9 @@ from typing import Union
 
 from accsyn_engine.wire.manifest import Entry
 
-VERSION = 1
+VERSION = 2
 DIGEST_SIZE = 32
-SECRET_SIZE = 32  # bytes from which the keys of datagrams are made
+SECRET_SIZE = 32  # bytes from which keys are made
 MAX_PAYLOAD = 1 << 20  # bytes of one block
 
 
@@ -27,12 +27,12 @@ class Welcome:
 
 @dataclass(frozen=True)
 class Hello:
-    """The connecting side opens the session: at most so many bulk connections, and the secret of the datagrams."""
+    """The connecting side opens the session: at most so many bulk connections, and whether there are datagrams."""
 
     version: int
     transfer: str
     streams: int
-    secret: bytes
+    datagrams: bool
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """One end of one connection as a pure state machine: bytes in, events out; events in, bytes out.
 
 Rule 1: whatever decides what may be said when stands in NEXT and FOLLOWS, and nowhere else.
-Rule 2: each side of the conversation has a state of its own. What a side says moves its state by NEXT; entering a state
-may move the other side by FOLLOWS. So both ends hold the same pair, and may differ only by what is under way.
+Rule 2: each side of the conversation has a state of its own. What a side says moves its state by NEXT; where one side
+stands may move the other by FOLLOWS. So both ends hold the same pair, and may differ only by what is under way.
 Rule 3: nothing here reads a socket, a file or a clock.
 
     buffer = session.get_buffer()
@@ -49,7 +49,6 @@ class State(enum.Enum):
 
     WELCOMING = "welcoming"  # the listener, before its first frame
     WELCOMED = "waiting for the other side's greeting"
-    WAITING = "waiting for the welcome"  # the connector says nothing before it
     GREETING = "greeting"
     SESSION = "choosing its part"
     OFFERING = "offering"  # the other side receives, so this one sends
@@ -76,7 +75,6 @@ _ANSWERS = (Wants, Ack, Taken, Failed, Repair, Ping)
 NEXT: dict[State, dict[type[Event], State]] = {
     State.WELCOMING: {Welcome: State.WELCOMED},
     State.WELCOMED: {Stop: State.STOPPED},
-    State.WAITING: {},
     State.GREETING: {Hello: State.SESSION, Join: State.BULK, Stop: State.STOPPED},
     State.SESSION: {Offer: State.LISTING, Accept: State.ANSWERING, Ping: State.SESSION, Stop: State.STOPPED},
     State.OFFERING: {Offer: State.LISTING, Ping: State.OFFERING, Stop: State.STOPPED},
@@ -94,16 +92,16 @@ NEXT: dict[State, dict[type[Event], State]] = {
     State.STOPPED: {},
 }
 
-# What one side's new state does to the other side's.
+# While one side is in a state, what the other moves from, and where to. The connector may be far before the welcome.
 FOLLOWS: dict[State, dict[State, State]] = {
-    State.WELCOMED: {State.WAITING: State.GREETING},
     State.SESSION: {State.WELCOMED: State.SESSION},
     State.BULK: {State.WELCOMED: State.BULK},
-    State.LISTING: {State.SESSION: State.ACCEPTING},
-    State.ANSWERING: {State.SESSION: State.OFFERING},
-    State.FINISHED: {State.ANSWERING: State.SIGNING},
-    State.FEEDING: {State.BULK: State.SILENT},
-    State.SEALED: {State.BULK: State.SILENT},
+    State.LISTING: {State.SESSION: State.ACCEPTING, State.WELCOMED: State.ACCEPTING},
+    State.LISTED: {State.WELCOMED: State.ACCEPTING},
+    State.ANSWERING: {State.SESSION: State.OFFERING, State.WELCOMED: State.OFFERING},
+    State.FINISHED: {State.ANSWERING: State.SIGNING, State.WELCOMED: State.ACCEPTING},
+    State.FEEDING: {State.BULK: State.SILENT, State.WELCOMED: State.SILENT},
+    State.SEALED: {State.BULK: State.SILENT, State.WELCOMED: State.SILENT},
 }
 
 HEAD_ROOM = codec.BLOCK_HEAD.size  # bytes a block's buffer keeps free before its payload
@@ -114,8 +112,8 @@ class Session:
     """One end of one connection; the same class for both ends and for every channel."""
 
     def __init__(self, *, listener: bool) -> None:
-        self.mine = State.WELCOMING if listener else State.WAITING
-        self.theirs = State.WAITING if listener else State.WELCOMING
+        self.mine = State.WELCOMING if listener else State.GREETING
+        self.theirs = State.GREETING if listener else State.WELCOMING
         self._view = memoryview(bytearray(CAPACITY))
         self._start = 0
         self._end = 0
@@ -147,8 +145,12 @@ class Session:
             raise RemoteProtocolError(detail=f"{kind.__name__} while {self.theirs.value}")
         event = codec.decode(number, body)
         self.theirs = after
-        self.mine = FOLLOWS.get(after, {}).get(self.mine, self.mine)
+        self._follow()
         return event
+
+    def _follow(self) -> None:
+        self.mine = FOLLOWS.get(self.theirs, {}).get(self.mine, self.mine)
+        self.theirs = FOLLOWS.get(self.mine, {}).get(self.theirs, self.theirs)
 
     def send(self, event: Event) -> bytes:
         """Return the bytes that say `event`; raises LocalProtocolError when it is not ours to say now."""
@@ -166,4 +168,4 @@ class Session:
         if after is None:
             raise LocalProtocolError(event=kind.__name__, state=self.mine.value)
         self.mine = after
-        self.theirs = FOLLOWS.get(after, {}).get(self.theirs, self.theirs)
+        self._follow()

@@ -45,9 +45,8 @@ class Match:
             words = self.words(transfer, listens) | certificate | {"peer_addresses": ["127.0.0.1"]}
             self.small.emit(listener.client, "transfer.listen", words)
         elif (kind, what) == ("transfers", "listening"):
-            words = (
-                self.words(transfer, connects) | certificate | {"addresses": body["addresses"], "port": body["port"]}
-            )
+            ports = {name: body[name] for name in ("addresses", "port", "datagrams")}
+            words = self.words(transfer, connects) | certificate | ports
             self.small.emit(connector.client, "transfer.connect", words)
 
     def ends(self, transfer: str) -> list[dict[str, Any]]:

@@ -115,10 +115,13 @@ def test_each_side_speaks_only_its_own_lines(world: World) -> None:
         workstation.say(agents.listening, offer["transfer"], **ready)
     with pytest.raises(BadValueError, match="port"):
         alpha.say(agents.listening, offer["transfer"], **(ready | {"port": 0}))
-    alpha.say(agents.listening, offer["transfer"], **ready)
+    for wrong in (-1, 65536, "45191"):
+        with pytest.raises(BadValueError, match="UDP port"):
+            alpha.say(agents.listening, offer["transfer"], **(ready | {"datagrams": wrong}))
+    alpha.say(agents.listening, offer["transfer"], **(ready | {"datagrams": 45191}))
     assert alpha.say(agents.listening, offer["transfer"], **ready)["state"] == "running"
     [connect] = workstation.hear("transfer.connect")
-    assert (connect["addresses"], connect["port"]) == (["127.0.0.1"], 45190)
+    assert (connect["addresses"], connect["port"], connect["datagrams"]) == (["127.0.0.1"], 45190, 45191)
     with pytest.raises(BadValueError, match="outcome"):
         workstation.end(offer["transfer"], "fine")
 

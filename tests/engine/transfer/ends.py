@@ -11,7 +11,7 @@ from typing import Any
 
 from accsyn_engine.clock import Clock, SystemClock
 from accsyn_engine.transfer.disk.files import Root
-from accsyn_engine.transfer.meeting.channel import Channel
+from accsyn_engine.transfer.meeting.channel import Channel, await_welcome
 from accsyn_engine.transfer.meeting.connecting import connect
 from accsyn_engine.transfer.meeting.connection import Connection
 from accsyn_engine.transfer.meeting.gate import Gate, Ticket
@@ -47,6 +47,7 @@ def connected(streams: int = 2) -> tuple[Connection, Connection]:
     here, there = tickets(streams=streams)
     expectation = gate.expect(here, deadline_s=10)
     connection = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
+    connection.take_welcome(await_welcome(connection.session))
     listening = expectation.wait()
     for end in (listening, connection):
         end.wait_for(end.streams)

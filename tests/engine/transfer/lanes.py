@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from accsyn_engine.transfer.disk.files import Root
@@ -56,10 +56,11 @@ class Run:
 
 def without_offload(connection: Connection) -> None:
     """Its datagrams go and come one by one, as where the kernel has no runs of them."""
-    assert connection.lane is not None
-    port = connection.lane.socket.port
-    connection.lane.socket.close()
-    connection.lane = replace(connection.lane, socket=DatagramSocket(HERE, (port, port), offload=False))
+    line = connection.settle_line()
+    assert line is not None
+    port = line.socket.port
+    line.socket.close()
+    line.socket = DatagramSocket(HERE, (port, port), offload=False)
 
 
 @contextmanager
@@ -79,11 +80,11 @@ def running(
     if not offload:
         without_offload(listener)
         without_offload(connector)
-    assert listener.lane is not None
-    assert connector.lane is not None
-    relay = Relay((HERE, listener.lane.socket.port), weather or Weather())
+    assert listener.line is not None
+    assert connector.line is not None
+    relay = Relay((HERE, listener.line.socket.port), weather or Weather())
     prepare(relay)
-    connector.lane = replace(connector.lane, peer=relay.address)
+    connector.line.peer = relay.address
     sending, receiving = (listener, connector) if sender_listens else (connector, listener)
     control = Control(rate)
     sender = Sender(sending, [Item(1, source, "")], control, job=JOB, clock=CLOCK, line=UNKNOWN)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from accsyn_engine.clock import SystemClock
 from accsyn_engine.transfer.disk.files import Root
 from accsyn_engine.transfer.errors import ProtocolBroken
 from accsyn_engine.transfer.meeting import connection, link
@@ -20,7 +19,7 @@ from accsyn_engine.transfer.meeting.connection import Connection
 from accsyn_engine.transfer.receiving.receiver import Receiver
 from accsyn_engine.transfer.sending.sender import UNKNOWN, Sender
 from accsyn_engine.transfer.transport import inflow, outflow
-from accsyn_engine.transfer.transport.line import Line, line_of
+from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.work import Control, Item
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import (
@@ -56,10 +55,11 @@ class Liar:
     """The other end's session and line, in the hands of somebody who sends what he likes."""
 
     def __init__(self, own: Connection) -> None:
-        assert own.lane is not None
+        line = own.settle_line()
+        assert line is not None
         self.own = own
         self.script = Script(own)
-        self.line: Line = line_of(own.lane, SystemClock())
+        self.line: Line = line
 
     def open(self) -> None:
         """Let the line open as it does between honest ends."""
@@ -379,8 +379,9 @@ def test_a_flood_of_garbage_does_not_stop_the_transfer(source: Path, target: Pat
 def test_what_a_datagram_costs_does_not_depend_on_how_odd_its_size_is(target: Path, size: int) -> None:
     """An empty one made 65,536 views."""
     near, far = connected()
-    assert near.lane is not None
-    flow = inflow.Inflow(line_of(near.lane, CLOCK), lambda block, aside, left: None, rtt=0.1, clock=CLOCK)
+    line = near.settle_line()
+    assert line is not None
+    flow = inflow.Inflow(line, lambda block, aside, left: None, rtt=0.1, clock=CLOCK)
     assert len(list(flow._cut(memoryview(bytes(size)), size or 1))) == (size > 0)
     flow.close()
     for end in (near, far):
@@ -403,15 +404,14 @@ def test_copies_from_a_third_address_do_not_capture_the_flow(source: Path, targe
     assert tree(target / "copy") == tree(source)
 
 
-def test_a_connector_without_a_secret_gets_no_datagrams() -> None:
-    """The secret of zeros was taken for a key, which everybody knows."""
+def test_a_connector_without_a_socket_for_datagrams_gets_none() -> None:
     gate = new_gate()
     here, there = tickets(streams=1)
     expectation = gate.expect(here, deadline_s=10)
     session = open_channel(there, context_for(there, server=False), LOCAL[0], expectation.port, 5.0)
-    session.send(messages.Hello(messages.VERSION, there.transfer, 1, bytes(messages.SECRET_SIZE)))
+    session.send(messages.Hello(messages.VERSION, there.transfer, 1, datagrams=False))
     listening = expectation.wait()
-    assert listening.lane is None
+    assert listening.line is None
     listening.close()
     session.release()
     gate.close()

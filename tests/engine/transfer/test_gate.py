@@ -12,7 +12,14 @@ import pytest
 from accsyn_engine.transfer.errors import PeerLost, PeerRefused, PeerUnreachable, PortsBusy, TransferError
 from accsyn_engine.transfer.meeting import channel as channel_module
 from accsyn_engine.transfer.meeting import gate as gate_module
-from accsyn_engine.transfer.meeting.channel import Channel, Ticket, bare_context, context_for, load_identity
+from accsyn_engine.transfer.meeting.channel import (
+    Channel,
+    Ticket,
+    await_welcome,
+    bare_context,
+    context_for,
+    load_identity,
+)
 from accsyn_engine.transfer.meeting.connecting import connect
 from accsyn_engine.transfer.meeting.gate import Gate
 from accsyn_engine.transfer.meeting.identity import make_identity
@@ -28,7 +35,11 @@ def gate() -> Iterator[Gate]:
 
 
 def try_connect(ticket: Ticket, port: int) -> None:
-    connect(ticket, LOCAL, port, deadline_s=5, clock=CLOCK).close()
+    connection = connect(ticket, LOCAL, port, deadline_s=5, clock=CLOCK)
+    try:
+        await_welcome(connection.session)
+    finally:
+        connection.close()
 
 
 def first_channel(ticket: Ticket, port: int) -> Channel:
@@ -159,12 +170,12 @@ def test_no_certificate_no_name_and_no_old_tls_get_in(gate: Gate) -> None:
 @pytest.mark.parametrize(
     "greeting",
     [
-        Join(1, TRANSFER, 65),
-        Join(1, TRANSFER, 0),
-        Join(2, TRANSFER, 1),
-        Join(1, "99" * 12, 1),
-        Hello(1, TRANSFER, 65, bytes(32)),
-        Hello(1, TRANSFER, 0, bytes(32)),
+        Join(2, TRANSFER, 65),
+        Join(2, TRANSFER, 0),
+        Join(3, TRANSFER, 1),
+        Join(2, "99" * 12, 1),
+        Hello(2, TRANSFER, 65, datagrams=True),
+        Hello(2, TRANSFER, 0, datagrams=True),
     ],
 )
 def test_a_greeting_that_does_not_fit_the_ticket_is_refused(gate: Gate, greeting: Hello | Join) -> None:

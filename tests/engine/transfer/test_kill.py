@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +41,13 @@ def run_against_process(victim: str, source: Path, target: Path, kill_at: int) -
     control = KillAt(kill_at, 60_000_000)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT, text=True)
     assert process.stdin is not None
-    json.dump(
-        {"transfer": there.transfer, "identity": asdict(there.identity), "peer": there.peer_certificate}, process.stdin
-    )
+    own = there.identity
+    keys = {
+        "certificate": own.certificate,
+        "private_key": own.private_key,
+        "agreement_key": own.agreement_key,
+    }
+    json.dump({"transfer": there.transfer, "identity": keys, "peer": there.peer_certificate}, process.stdin)
     process.stdin.close()
     control.victim = process
     connection = expectation.wait()

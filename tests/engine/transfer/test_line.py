@@ -149,6 +149,49 @@ def test_a_first_datagram_from_another_host_is_believed_only_after_an_answer(pai
     assert pair.listener.peer == address(pair.connector)
 
 
+@pytest.fixture
+def unmet(pair: Pair) -> Pair:
+    """Two ends that have no session yet: neither knows where the other is."""
+    pair.listener.host = pair.connector.host = pair.connector.peer = None
+    return pair
+
+
+def test_two_ends_prove_their_places_to_each_other_without_a_session(unmet: Pair) -> None:
+    unmet.connector.probe((SIZES[1],), address(unmet.listener))
+    hear_all(unmet.listener)
+    assert not unmet.listener.is_open  # the first probe may be a copy
+    unmet.turn()
+    assert [line.is_open for line in (unmet.listener, unmet.connector)] == [True, True]
+    assert unmet.listener.peer == address(unmet.connector)
+    assert unmet.connector.peer == address(unmet.listener)
+    assert (unmet.listener.size, unmet.connector.size) == (SIZES[1], SIZES[1])
+
+
+def test_whoever_copies_the_first_probe_gets_less_than_he_sends_and_nothing_else(
+    unmet: Pair, third: DatagramSocket
+) -> None:
+    unmet.connector.probe((SIZES[-1],), address(unmet.listener))
+    (frame,) = taken(unmet.listener.socket)
+    for _ in range(20):
+        third.send(memoryview(frame), len(frame), address(unmet.listener))
+    hear_all(unmet.listener)
+    got = taken(third)
+    assert 0 < sum(map(len, got)) < len(frame) + 20 * 42
+    assert [frame[0] for frame in got].count(PROBE) == 2  # whether it is him, once and again
+    assert unmet.listener.peer is None
+    assert not unmet.listener.is_open
+
+
+def test_every_probe_from_a_new_place_is_answered_with_one_of_our_own_since_any_may_be_lost(unmet: Pair) -> None:
+    unmet.connector.probe(SIZES[1:], address(unmet.listener))
+    hear_all(unmet.listener)
+    answers = taken(unmet.connector.socket)
+    assert [frame[0] for frame in answers].count(PROBE) >= len(SIZES) - 1
+    unmet.connector.hear(memoryview([frame for frame in answers if frame[0] == PROBE][-1]), address(unmet.listener))
+    hear_all(unmet.listener)
+    assert unmet.listener.is_open
+
+
 def test_a_copy_from_a_third_address_does_not_move_the_peer(pair: Pair, third: DatagramSocket) -> None:
     pair.connector.probe()
     pair.turn()

@@ -44,9 +44,9 @@ ENTRIES = (Entry(Kind.FILE, 7, "sub/ä b".encode(), 5, 1_700_000_000_000_000_001
 EXAMPLES: dict[type[Event], Event] = {
     type(event): event
     for event in (
-        Welcome(1, 1, 45190),
-        Hello(1, "ab" * 12, 2, bytes(range(32))),
-        Join(1, "ab" * 12, 1),
+        Welcome(2, 2, 45190),
+        Hello(2, "ab" * 12, 2, datagrams=True),
+        Join(2, "ab" * 12, 1),
         Offer("cd" * 12),
         Accept("cd" * 12, fresh=True),
         Manifest(0, 0, 0, ENTRIES),
@@ -67,7 +67,7 @@ EXAMPLES: dict[type[Event], Event] = {
     )
 }
 
-SECRET = bytes(range(32))  # of the Hello above
+SECRET = bytes(range(32))
 EXAMPLE_FEEDBACK = Feedback(5, 250, 1_000_000, 2888, 1, 1025, 0b10, 0b100011)
 EXAMPLE_PROBE = Probe(64, 7, 3)
 # kind, direction, number, header, body; the connector sends the files

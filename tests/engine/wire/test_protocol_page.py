@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 from blake3 import blake3
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from accsyn_engine.transfer.meeting.channel import ALPN
+from accsyn_engine.transfer.meeting.identity import AGREEMENT, secret_from
 from accsyn_engine.transfer.transport.sealing import EPOCH_BITS, Keys
 from accsyn_engine.wire import codec, datagram
 from accsyn_engine.wire.datagram import (
@@ -20,7 +23,7 @@ from accsyn_engine.wire.datagram import (
     read_feedback,
     read_probe,
 )
-from accsyn_engine.wire.messages import NUMBERS
+from accsyn_engine.wire.messages import NUMBERS, VERSION
 from accsyn_engine.wire.session import FOLLOWS, NEXT
 from tests.engine.wire.examples import DATAGRAMS, EXAMPLE_FEEDBACK, EXAMPLE_PROBE, EXAMPLES, SECRET
 
@@ -43,7 +46,7 @@ def states() -> str:
 
 
 def follows() -> str:
-    rows = ["| one side enters | the other moves from | to |", "|---|---|---|"]
+    rows = ["| while one side is | the other moves from | to |", "|---|---|---|"]
     rows += [
         f"| {entered.name} | {before.name} | {after.name} |"
         for entered, moves in FOLLOWS.items()
@@ -100,7 +103,7 @@ def constants() -> str:
 
 def key_of(direction: str, epoch: int) -> bytes:
     """As the page has it, without the product's code."""
-    key: bytes = blake3(f"accsyn datagrams 1 {direction}".encode() + epoch.to_bytes(8, "big"), key=SECRET).digest()
+    key: bytes = blake3(f"accsyn datagrams 2 {direction}".encode() + epoch.to_bytes(8, "big"), key=SECRET).digest()
     return key
 
 
@@ -133,6 +136,23 @@ def test_the_code_opens_every_datagram_of_the_page() -> None:
     assert read_feedback(bodies["Feedback"]) == EXAMPLE_FEEDBACK
     assert read_probe(bodies["Probe"]) == read_probe(bodies["Answer"]) == EXAMPLE_PROBE
     assert DATA_HEAD.unpack(bytes.fromhex(rows[2][2])) == (DATA, 1, 8, 2, 1 << 22, 24, 15)
+
+
+def test_the_secret_of_the_page_is_what_both_ends_make_of_their_keys() -> None:
+    rows = dict(line.split(" ", 1) for line in part("```secret", "```").splitlines())
+    keys = [X25519PrivateKey.from_private_bytes(bytes.fromhex(rows[end])) for end in ("listener", "connector")]
+    for own, other in (keys, keys[::-1]):
+        assert own.exchange(other.public_key()).hex() == rows["shared"]
+    assert secret_from(bytes.fromhex(rows["shared"]), *rows["certificates"].split()).hex() == rows["secret"]
+    ends = bytes.fromhex(rows["certificates"].replace(" ", ""))
+    as_written = blake3(b"accsyn datagrams 2 secret\n" + ends, key=bytes.fromhex(rows["shared"])).hexdigest()
+    assert as_written == rows["secret"]
+
+
+def test_the_page_names_the_version_and_the_extension() -> None:
+    assert PAGE.startswith(f"# The transfer protocol, version {VERSION}\n")
+    assert f"ALPN is `{ALPN}`" in PAGE
+    assert f"the extension {AGREEMENT.dotted_string}," in PAGE
 
 
 def test_the_kinds_of_datagrams_are_listed_with_their_numbers() -> None:

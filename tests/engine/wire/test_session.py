@@ -26,6 +26,8 @@ from accsyn_engine.wire.messages import (
     Ping,
     Receipt,
     Repair,
+    Seal,
+    Stop,
     Wants,
     Welcome,
 )
@@ -65,20 +67,20 @@ def greeted(first: type[Event] = Hello) -> tuple[Session, Session]:
     return listener, connector
 
 
-SCRIPT: list[Event] = [Hello(1, "ab" * 12, 2, bytes(range(32))), *SENDER_SAYS[:-2]]
+SCRIPT: list[Event] = [Hello(2, "ab" * 12, 2, datagrams=True), *SENDER_SAYS[:-2]]
 BYTES = b"".join(codec.encode(event) for event in SCRIPT)
 
 
 @pytest.mark.parametrize("cut", range(len(BYTES) + 1))
 def test_events_do_not_depend_on_where_the_bytes_are_cut(cut: int) -> None:
     session = Session(listener=True)
-    session.send(Welcome(1, 1, 45190))
+    session.send(Welcome(2, 2, 45190))
     assert feed(session, BYTES[:cut]) + feed(session, BYTES[cut:]) == SCRIPT
 
 
 def test_events_come_out_the_same_byte_by_byte() -> None:
     session = Session(listener=True)
-    session.send(Welcome(1, 1, 45190))
+    session.send(Welcome(2, 2, 45190))
     assert [event for byte in BYTES for event in feed(session, bytes([byte]))] == SCRIPT
 
 
@@ -123,9 +125,32 @@ def test_every_state_has_a_row_and_every_row_leads_to_a_state_with_a_row() -> No
     assert {after for row in FOLLOWS.values() for after in row.values()} <= set(NEXT)
 
 
-def test_the_connecting_side_cannot_speak_before_the_welcome() -> None:
-    with pytest.raises(LocalProtocolError):
-        Session(listener=False).send(EXAMPLES[Hello])
+@pytest.mark.parametrize("said", range(1, len(SENDER_SAYS)))
+def test_the_connecting_side_may_be_far_before_the_welcome_reaches_it(said: int) -> None:
+    listener, connector = Session(listener=True), Session(listener=False)
+    welcome = listener.send(EXAMPLES[Welcome])
+    early = [EXAMPLES[Hello], *SENDER_SAYS[: said - 1]]
+    feed(listener, b"".join(connector.send(event) for event in early))
+    feed(connector, welcome)
+    feed(connector, listener.send(EXAMPLES[Accept]))
+    assert (connector.mine, connector.theirs) == (listener.theirs, listener.mine)
+    assert listener.mine in (State.ANSWERING, State.SIGNING)
+
+
+@pytest.mark.parametrize("said", [(Join,), (Join, Block), (Join, Seal)])
+def test_a_bulk_connection_may_be_before_the_welcome_too(said: tuple[type[Event], ...]) -> None:
+    listener, connector = Session(listener=True), Session(listener=False)
+    welcome = listener.send(EXAMPLES[Welcome])
+    feed(listener, b"".join(connector.send(EXAMPLES[kind]) for kind in said))
+    feed(connector, welcome)
+    assert (connector.mine, connector.theirs) == (listener.theirs, listener.mine)
+
+
+def test_nothing_but_a_greeting_opens_a_connection() -> None:
+    for kind in NUMBERS:
+        if kind not in (Hello, Join, Stop):
+            with pytest.raises(LocalProtocolError):
+                Session(listener=False).send(EXAMPLES[kind])
 
 
 def test_two_senders_on_one_session_are_refused() -> None:
@@ -169,7 +194,7 @@ def test_a_block_of_the_largest_size_passes_and_its_payload_is_not_copied() -> N
 
 def test_events_before_a_broken_frame_are_still_heard() -> None:
     session = Session(listener=True)
-    session.send(Welcome(1, 1, 45190))
+    session.send(Welcome(2, 2, 45190))
     data = codec.encode(EXAMPLES[Hello]) + b"\0\0\0\0\x63"
     buffer = session.get_buffer()
     buffer[: len(data)] = data

@@ -88,6 +88,9 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     certificate, port = _certificate(data), data.get("port")
     if not isinstance(port, int) or not 0 < port < 65536:
         raise BadValueError(what=f'"port" must be a port number, not {port!r:.60}.')
+    datagrams = data.get("datagrams", 0)
+    if not isinstance(datagrams, int) or not 0 <= datagrams < 65536:
+        raise BadValueError(what=f'"datagrams" must be a UDP port, or 0 for none, not {datagrams!r:.60}.')
     addresses = [str(address) for address in data.get("addresses") or []] or [*machine.advertise, machine.address]
     lease = work.now + transfers.HANDSHAKE_MS
     changed = {"listener_certificate": certificate, "addresses": addresses, "port": port, "lease_until": lease}
@@ -98,6 +101,7 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
         "peer_certificate": certificate,
         "addresses": addresses,
         "port": port,
+        "datagrams": datagrams,
     }
     connector = row.sender_id if row.listener == "receiver" else row.receiver_id
     events.emit(work, connector, "transfer.connect", told)

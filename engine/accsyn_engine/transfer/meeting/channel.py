@@ -1,7 +1,7 @@
 """TLS connections between the two ends of one transfer; the only sockets of the data plane beside the gate's.
 
-Each side shows the certificate of this transfer and accepts exactly the other's. The connecting side learns that it was
-refused only at its first read, so it says nothing before the listener's first frame.
+Each side shows the certificate of this transfer and accepts exactly the other's. The connecting side learns only at its
+first read that it was refused; what it said until then nobody has heard.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from accsyn_engine.transfer.errors import PeerLost, PeerRefused, lost_on_os_erro
 from accsyn_engine.transfer.meeting.identity import Identity, fingerprint
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import RemoteProtocolError
-from accsyn_engine.wire.session import Session
+from accsyn_engine.wire.session import Session, State
 
 CONNECT_SLICE_S = 5.0  # one attempt at one address
 MOST_STREAMS = 64
+BEFORE_ITS_WORD = "it closed the connection before its first word"
+ALPN = f"accsyn-data/{messages.VERSION}"  # so that the first word need not wait for the listener's versions
 TCP_RTO_MAX_MS, RTO_MAX_MS = 44, 1000  # linux/tcp.h
 RTT_OFFSET = 68  # of tcpi_rtt in struct tcp_info, linux/tcp.h; microseconds
 
@@ -53,8 +55,12 @@ class Channel:
         self.socket = sock
         self.session = Session(listener=listener)
         self.number = 0  # of a bulk connection
-        self.datagrams = 0  # the listener's port, at the side that connects
         self._ready: deque[messages.Event] = deque()
+
+    @property
+    def is_welcomed(self) -> bool:
+        """Whether the listener has said its first word: until then it may refuse this side."""
+        return self.session.theirs is not State.WELCOMING
 
     def send(self, event: messages.Event) -> None:
         with lost_on_os_error():
@@ -104,6 +110,7 @@ def bare_context(*, server: bool) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
+    context.set_alpn_protocols([ALPN])
     if server:
         context.num_tickets = 0
     return context
@@ -129,37 +136,48 @@ def check_peer(sock: ssl.SSLSocket, ticket: Ticket) -> None:
 
 def open_channel(ticket: Ticket, context: ssl.SSLContext, address: str, port: int, timeout: float) -> Channel:
     """One connection up to the listener's welcome. Raises OSError while nothing listens, PeerRefused."""
-    plain = socket.create_connection((address, port), timeout)
-    sock = context.wrap_socket(plain, server_hostname=ticket.transfer, do_handshake_on_connect=False)
+    channel = dial(ticket, context, address, port, timeout)
     try:
-        channel = _greeted(sock, ticket)
+        await_welcome(channel)
     except BaseException:
-        sock.close()
+        channel.release()
         raise
     return channel
 
 
-def _greeted(sock: ssl.SSLSocket, ticket: Ticket) -> Channel:
+def dial(ticket: Ticket, context: ssl.SSLContext, address: str, port: int, timeout: float) -> Channel:
+    """One connection on which the listener has proven itself. Raises OSError while nothing listens, PeerRefused."""
+    plain = socket.create_connection((address, port), timeout)
+    sock = context.wrap_socket(plain, server_hostname=ticket.transfer, do_handshake_on_connect=False)
     try:
-        sock.do_handshake()
+        with _refused():
+            sock.do_handshake()
         check_peer(sock, ticket)
+        if sock.selected_alpn_protocol() != ALPN:
+            raise PeerRefused(detail=f"it does not speak version {messages.VERSION} of the protocol; update both sides")
         tune(sock)
-        channel = Channel(sock, listener=False)
-        channel.datagrams = check_version(channel.expect())
+    except BaseException:
+        sock.close()
+        raise
+    return Channel(sock, listener=False)
+
+
+def await_welcome(channel: Channel) -> messages.Welcome:
+    """The listener's first word. Raises PeerRefused where it closes the connection instead."""
+    with _refused():
+        welcome = channel.expect()
+    assert isinstance(welcome, messages.Welcome)  # noqa: S101  # the table lets nothing else come first
+    return welcome
+
+
+@contextlib.contextmanager
+def _refused() -> Iterator[None]:
+    try:
+        yield
     except ssl.SSLCertVerificationError as error:
         raise PeerRefused(detail="it shows another certificate than was announced") from error
     except (PeerLost, RemoteProtocolError, ConnectionError, ssl.SSLError) as error:
-        raise PeerRefused(detail="it closed the connection before its first word") from error
-    return channel
-
-
-def check_version(welcome: messages.Event) -> int:
-    """Both sides speak version 1, or the one that knows less says so. Gives the listener's port for datagrams."""
-    assert isinstance(welcome, messages.Welcome)  # noqa: S101  # the table lets nothing else come first
-    if not welcome.lowest <= messages.VERSION <= welcome.highest:
-        spoken = f"{welcome.lowest} to {welcome.highest}"
-        raise PeerRefused(detail=f"it speaks protocol versions {spoken}, this side {messages.VERSION}")
-    return welcome.datagrams
+        raise PeerRefused(detail=BEFORE_ITS_WORD) from error
 
 
 def tune(sock: socket.socket) -> None:

@@ -28,7 +28,8 @@ from accsyn_engine.transfer.meeting.channel import (
     tune,
 )
 from accsyn_engine.transfer.meeting.connection import Connection
-from accsyn_engine.transfer.transport.line import Lane
+from accsyn_engine.transfer.meeting.identity import agreed_secret
+from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.wire import messages
 from accsyn_plugins.errors import AccsynError
@@ -50,28 +51,35 @@ class _Awaited:
     context: ssl.SSLContext
     addresses: frozenset[Address]
     until: float
-    datagrams: DatagramSocket | None
+    connection: Connection
     channels: dict[int, Channel] = field(default_factory=dict)  # bulk connections that came before the session
     numbers: set[int] = field(default_factory=set)  # of the bulk connections that have come
     streams: int = MOST_STREAMS  # what the session agreed to
-    settled: threading.Event = field(default_factory=threading.Event)
-    connection: Connection | None = None
-    error: TransferError | None = None
+    is_settled: bool = False  # the session has come, or it is too late for it
+    is_given_up: bool = False
+
+    @property
+    def datagrams(self) -> int:
+        """The UDP port of this transfer, or 0."""
+        line = self.connection.line
+        return line.socket.port if line is not None else 0
 
 
 class Expectation:
-    """A ticket the gate waits for."""
+    """A ticket the gate waits for; `datagrams` is the UDP port of this transfer, or 0."""
 
     def __init__(self, gate: Gate, awaited: _Awaited, port: int) -> None:
         self._gate = gate
         self._awaited = awaited
         self.port = port
+        self.datagrams = awaited.datagrams
 
     def wait(self) -> Connection:
-        """Block until the peer has opened the session. Raises TransferError at the deadline or on cancel."""
-        self._awaited.settled.wait()
-        if self._awaited.connection is None:
-            raise self._awaited.error or PeerRefused(detail="no connection was made")
+        """Block until the peer has opened the session or proven itself by datagrams, after which the session follows.
+
+        Raises TransferError at the deadline or on cancel.
+        """
+        self._awaited.connection.wait()
         return self._awaited.connection
 
     def cancel(self) -> None:
@@ -100,14 +108,21 @@ class Gate:
             if ticket.transfer in self._awaited:
                 raise PeerRefused(detail="this transfer is awaited already")
             listener = self._listener or self._open()
-            awaited = _Awaited(ticket, context, addresses, until, self._datagrams())
+            connection = Connection(ticket, self._line(ticket))
+            awaited = _Awaited(ticket, context, addresses, until, connection)
+            connection.on_close = lambda: self._forget(awaited)
             self._awaited[ticket.transfer] = awaited
-            return Expectation(self, awaited, listener.getsockname()[1])
+        expectation = Expectation(self, awaited, listener.getsockname()[1])
+        connection.knock(self._clock, admits=lambda address: normal(address) in addresses)
+        return expectation
 
-    def _datagrams(self) -> DatagramSocket | None:
+    def _line(self, ticket: Ticket) -> Line | None:
         """A socket of this transfer alone; a transfer goes on without where there is none to be had."""
+        secret = agreed_secret(ticket.identity, ticket.peer_certificate, is_connector=False)
+        if secret is None:
+            return None
         with contextlib.suppress(OSError):
-            return DatagramSocket(self._host, self._ports)
+            return Line(DatagramSocket(self._host, self._ports), secret, is_connector=False, clock=self._clock)
         return None
 
     def close(self) -> None:
@@ -177,7 +192,7 @@ class Gate:
         for awaited in list(self._awaited.values()):
             if awaited.until > now:
                 continue
-            if awaited.settled.is_set():
+            if awaited.is_settled:
                 self._forget(awaited)
             else:
                 late = PeerUnreachable("The other side did not connect in time. Check its firewall and its network.")
@@ -193,8 +208,7 @@ class Gate:
             check_peer(sock, awaited.ticket)
             tune(sock)
             channel = Channel(sock, listener=True)
-            datagrams = awaited.datagrams.port if awaited.datagrams is not None else 0
-            channel.send(messages.Welcome(messages.VERSION, messages.VERSION, datagrams))
+            channel.send(messages.Welcome(messages.VERSION, messages.VERSION, awaited.datagrams))
             sock.settimeout(max(0.01, until - self._clock.monotonic()))
             self._file(channel, awaited, channel.expect())
         except (OSError, AccsynError):
@@ -230,13 +244,14 @@ class Gate:
 
     def _begin(self, session: Channel, awaited: _Awaited, hello: messages.Hello) -> None:
         with self._lock:
-            if awaited.settled.is_set():
+            if awaited.is_settled:
                 raise PeerRefused(detail="this session is open already")
             awaited.streams = hello.streams
-            connection = awaited.connection = Connection(awaited.ticket, session, _lane(awaited, session, hello))
-            connection.on_close = lambda: self._forget(awaited)
+            connection = awaited.connection
             early, awaited.channels = awaited.channels, {}
-            awaited.settled.set()
+            awaited.is_settled = True
+        _settle_line(connection, session, hello)
+        connection.attend(session)
         self._forget_if_complete(awaited)
         for channel in early.values():
             connection.join(channel)
@@ -244,33 +259,31 @@ class Gate:
     def _join(self, channel: Channel, awaited: _Awaited, number: int) -> None:
         channel.number = number
         with self._lock:
-            if number in awaited.numbers or number > awaited.streams or awaited.error is not None:
+            if number in awaited.numbers or number > awaited.streams or awaited.is_given_up:
                 raise PeerRefused(detail="this channel is connected already, or more than agreed")
             awaited.numbers.add(number)
-            connection = awaited.connection
-            if connection is None:
+            is_early = not awaited.is_settled
+            if is_early:
                 awaited.channels[number] = channel
         ask_for_bbr(channel.socket)
         self._forget_if_complete(awaited)
-        if connection is not None:
-            connection.join(channel)
+        if not is_early:
+            awaited.connection.join(channel)
 
     def _forget_if_complete(self, awaited: _Awaited) -> None:
-        if awaited.connection is not None and len(awaited.numbers) >= awaited.streams:
+        if awaited.is_settled and len(awaited.numbers) >= awaited.streams:
             self._forget(awaited)
 
     def give_up(self, awaited: _Awaited, error: TransferError) -> None:
         """Take the ticket off the list; its `wait` raises `error`. Nothing happens once it is connected."""
         with self._lock:
-            if awaited.settled.is_set():
+            if awaited.is_settled:
                 return
-            awaited.error = error
+            awaited.is_settled = awaited.is_given_up = True
             for channel in awaited.channels.values():
                 channel.release()
-            if awaited.datagrams is not None:
-                awaited.datagrams.close()
-            awaited.settled.set()
         self._forget(awaited)
+        awaited.connection.fail(error)
 
     def _forget(self, awaited: _Awaited) -> None:
         """Take a ticket off the list; the last one closes the port."""
@@ -284,16 +297,16 @@ class Gate:
                 self._listener = None
 
 
-def _lane(awaited: _Awaited, session: Channel, hello: messages.Hello) -> Lane | None:
-    """Datagrams, if both sides have a socket for them; a key that everybody knows would be none."""
-    sock = awaited.datagrams
-    if sock is None:
-        return None
-    if hello.secret == bytes(messages.SECRET_SIZE):
-        sock.close()
-        return None
-    host = session.socket.getpeername()[0]
-    return Lane(sock, hello.secret, is_connector=False, peer=None, host=host)
+def _settle_line(connection: Connection, session: Channel, hello: messages.Hello) -> None:
+    """Now it is known where the other side is, and whether it has a socket for datagrams at all."""
+    line = connection.line
+    if line is None:
+        return
+    line.host = session.socket.getpeername()[0]
+    if not hello.datagrams and not line.is_open:
+        connection.settle_line()
+        connection.line = None
+        line.socket.close()
 
 
 def check_greeting(greeting: messages.Event, ticket: Ticket) -> None:

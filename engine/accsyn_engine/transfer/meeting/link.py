@@ -16,7 +16,15 @@ from collections.abc import Callable
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.transfer.errors import PeerLost, TransferError, as_transfer_error, from_code, lost_on_os_error
+from accsyn_engine.transfer.errors import (
+    PeerLost,
+    PeerRefused,
+    TransferError,
+    as_transfer_error,
+    from_code,
+    lost_on_os_error,
+)
+from accsyn_engine.transfer.meeting.channel import BEFORE_ITS_WORD, Channel
 from accsyn_engine.transfer.meeting.connection import Connection
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.errors import LocalProtocolError
@@ -35,7 +43,7 @@ class Link:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
-        self._channel = connection.session
+        self._channel: Channel | None = None
         self._clock = clock
         self.is_ready: Callable[[], bool] = lambda: True  # false holds the other side back
         self._outbox: deque[messages.Event] = deque()
@@ -92,39 +100,58 @@ class Link:
             self.fail(unexpected)
 
     def run(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
-        """Carry the conversation until `finish` or an error, then bring the crew home. Raises TransferError."""
-        self._channel.socket.setblocking(False)
+        """Carry the conversation until `finish` or an error, then bring the crew home. Raises TransferError.
+
+        Where the work began before the session was there, this waits for it first.
+        """
         try:
-            self._converse(hear, tick)
+            self._channel = self._meet()
+            self._converse(self._channel, hear, tick)
         except AccsynError as error:
             # What was said last may be the reason of a lost connection.
             final = self._error if isinstance(error, PeerLost) and self._error is not None else error
-            told = as_transfer_error(final)
+            told = self._refusal_of(as_transfer_error(final))
             self._farewell(told)
             raise told from final.__cause__
         finally:
             self._end()
 
-    def _converse(self, hear: Callable[[messages.Event], None], tick: Callable[[float], None]) -> None:
+    def _refusal_of(self, error: TransferError) -> TransferError:
+        """A listener that closes the connection without a word does not take us for whom it awaits."""
+        if type(error) is PeerLost and self._channel is not None and not self._channel.is_welcomed:
+            return PeerRefused(detail=BEFORE_ITS_WORD)
+        return error
+
+    def _meet(self) -> Channel:
+        while (channel := self._connection.session_within(TICK_S)) is None:
+            if self._error is not None:
+                raise self._error
+        channel.socket.setblocking(False)
+        self._heard_at = self._said_at = self._clock.monotonic()
+        return channel
+
+    def _converse(
+        self, channel: Channel, hear: Callable[[messages.Event], None], tick: Callable[[float], None]
+    ) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._bell, selectors.EVENT_READ)
-            selector.register(self._channel.socket, selectors.EVENT_READ)
-            for event in self._channel.early():
+            selector.register(channel.socket, selectors.EVENT_READ)
+            for event in channel.early():
                 self._hear(event, hear)
             while True:
-                self._flush()
+                self._flush(channel)
                 if self._is_done():
                     return  # without another read: the other side may have closed after our last word
-                self._await(selector)
+                self._await(channel, selector)
                 self._bell.clear()
                 if self.is_ready():
-                    self._read(hear)
+                    self._read(channel, hear)
                 if self._error is not None and not self._may_hear_why(self._error):
                     raise self._error
                 self._keep_alive()
                 tick(self._clock.monotonic())
 
-    def _await(self, selector: selectors.BaseSelector) -> None:
+    def _await(self, channel: Channel, selector: selectors.BaseSelector) -> None:
         """Wait for the socket, for something to say, or for the next tick."""
         if not self.is_ready():
             # What is not read is not silence; the other side is held back by TCP meanwhile.
@@ -132,7 +159,7 @@ class Link:
             self._clock.sleep(BUSY_S)
             return
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._unsent else 0)
-        selector.modify(self._channel.socket, events)
+        selector.modify(channel.socket, events)
         selector.select(TICK_S)
 
     def _is_done(self) -> bool:
@@ -142,33 +169,35 @@ class Link:
         """A bulk channel often breaks a moment before the session brings the reason."""
         return type(error) is PeerLost and self._clock.monotonic() - self._failed_at < FAREWELL_S
 
-    def _read(self, hear: Callable[[messages.Event], None]) -> None:
+    def _read(self, channel: Channel, hear: Callable[[messages.Event], None]) -> None:
         for _ in range(READS_A_TURN):
             with lost_on_os_error():
                 try:
-                    count = self._channel.socket.recv_into(self._channel.session.get_buffer())
+                    count = channel.socket.recv_into(channel.session.get_buffer())
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     return
             if not count:
                 raise PeerLost(detail="it closed the connection")
             self._heard_at = self._clock.monotonic()
-            for event in self._channel.session.received(count):
+            for event in channel.session.received(count):
                 self._hear(event, hear)
 
     def _hear(self, event: messages.Event, hear: Callable[[messages.Event], None]) -> None:
         if isinstance(event, messages.Stop):
             self._is_told = True
             raise from_code(event.code, event.message)
-        if not isinstance(event, messages.Ping):
+        if isinstance(event, messages.Welcome):
+            self._connection.take_welcome(event)
+        elif not isinstance(event, messages.Ping):
             hear(event)
 
-    def _flush(self) -> None:
+    def _flush(self, channel: Channel) -> None:
         while self._outbox or self._unsent:
             if not self._unsent:
-                self._unsent = self._channel.session.send(self._outbox.popleft())
+                self._unsent = channel.session.send(self._outbox.popleft())
             with lost_on_os_error():
                 try:
-                    sent = self._channel.socket.send(self._unsent)
+                    sent = channel.socket.send(self._unsent)
                 except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     return
             self._unsent = self._unsent[sent:]
@@ -183,12 +212,13 @@ class Link:
 
     def _farewell(self, error: TransferError) -> None:
         """Tell the other side why, as far as it still listens."""
-        if type(error) is PeerLost or self._is_told:
+        channel = self._channel
+        if channel is None or type(error) is PeerLost or self._is_told:
             return
-        sock = self._channel.socket
+        sock = channel.socket
         with contextlib.suppress(OSError, LocalProtocolError):  # gone, or not in a state to be told
             sock.settimeout(FAREWELL_S)
-            farewell = self._channel.session.send(messages.Stop(error.facts.get("reason", error.code), error.message))
+            farewell = channel.session.send(messages.Stop(error.facts.get("reason", error.code), error.message))
             sock.sendall(self._unsent + farewell)
             socket.socket.shutdown(sock, socket.SHUT_WR)
             until = self._clock.monotonic() + FAREWELL_S

@@ -12,7 +12,7 @@ from accsyn_engine.transfer.disk.files import Root
 from accsyn_engine.transfer.disk.gauge import Gauge
 from accsyn_engine.transfer.disk.syncing import Syncer
 from accsyn_engine.transfer.errors import PeerLost, ReceiptInvalid, TransferError
-from accsyn_engine.transfer.meeting.channel import Channel, round_trip
+from accsyn_engine.transfer.meeting.channel import Channel
 from accsyn_engine.transfer.meeting.connection import USUAL_RTT_S, Connection
 from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
@@ -22,7 +22,6 @@ from accsyn_engine.transfer.receiving.stowage import Stowage
 from accsyn_engine.transfer.receiving.stowing import Stower
 from accsyn_engine.transfer.receiving.survey import Surveyor
 from accsyn_engine.transfer.transport.inflow import Inflow
-from accsyn_engine.transfer.transport.line import line_of
 from accsyn_engine.transfer.transport.sealed import SealedReader
 from accsyn_engine.transfer.work import Control, Item, LineState, Outcome
 from accsyn_engine.wire import messages
@@ -166,10 +165,9 @@ class Receiver:
         return self._connection.rtt or USUAL_RTT_S
 
     def _new_inflow(self) -> Inflow | None:
-        lane = self._connection.lane
-        if lane is None:
+        line = self._connection.settle_line()
+        if line is None:
             return None
-        line = line_of(lane, self._clock)
         return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:
@@ -238,7 +236,7 @@ class Receiver:
         return LineState(
             transport="udp" if is_udp else "tcp",
             streams=len(self._connection.bulk),
-            rtt_s=round_trip(self._connection.session.socket),
+            rtt_s=self._connection.session_rtt,
             limited_by="receiver-disk" if is_behind else None,
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.errors import PeerLost
-from accsyn_engine.transfer.meeting.channel import MOST_STREAMS, Channel, Ticket, round_trip
+from accsyn_engine.transfer.meeting.channel import MOST_STREAMS, Channel, Ticket
 from accsyn_engine.transfer.meeting.connection import USUAL_RTT_S, Connection
 from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
@@ -21,7 +21,6 @@ from accsyn_engine.transfer.sending.reading import Blocks, Reading
 from accsyn_engine.transfer.sending.shipment import Shipment
 from accsyn_engine.transfer.sending.streams import Streams
 from accsyn_engine.transfer.transport.limiter import Limiter
-from accsyn_engine.transfer.transport.line import line_of
 from accsyn_engine.transfer.transport.outflow import Outflow
 from accsyn_engine.transfer.transport.outlet import Filled, Outlet
 from accsyn_engine.transfer.transport.pool import Pool
@@ -46,14 +45,15 @@ def send(
     job: str,
     clock: Clock,
     line: KnownLine = UNKNOWN,
+    fresh: bool = False,
 ) -> Outcome:
     """Send the items, in order, to the other side; blocks until both have signed the receipt.
 
     A file that cannot be sent is a failure of the outcome; what ends the transfer is raised: TransferStopped, PeerLost,
     DiskFull (of the other side), ProtocolBroken. The connection is closed in any case. `line` is what an earlier
-    transfer measured.
+    transfer measured. `fresh` says that nothing of this job can lie at the receiver: content is sent before it answers.
     """
-    return Sender(connection, items, control, job=job, clock=clock, line=line).run()
+    return Sender(connection, items, control, job=job, clock=clock, line=line, fresh=fresh).run()
 
 
 class Sender:
@@ -68,6 +68,7 @@ class Sender:
         job: str,
         clock: Clock,
         line: KnownLine,
+        fresh: bool = False,
     ) -> None:
         self._connection = connection
         self._items = items
@@ -76,6 +77,7 @@ class Sender:
         self._clock = clock
         self._link = Link(connection, clock)
         self._shipment = Shipment()
+        self._shipment.is_fresh = fresh and not connection.is_short  # there it costs nothing
         self._listing = Listing(self._shipment, self._link, control, clock)
         self._limiter = Limiter(control, clock)
         self._pool = Pool(STREAM_MEMORY)
@@ -84,6 +86,7 @@ class Sender:
         self._rtt = connection.rtt or USUAL_RTT_S
         self._outflow = None if connection.is_short else self._new_outflow(line.known)
         self._known_line = line
+        self._is_accepted = False
         self._held_until = self._reported_at = 0.0
         self._is_holding = False
         self._statement: Statement | None = None
@@ -99,6 +102,7 @@ class Sender:
             self._link.start("datagrams", self._outflow.run)  # it knocks at once; there is nothing to send yet
         self._control.attach(self._link.fail)
         self._link.post(messages.Offer(self._job))
+        self._start_reading()
         try:
             self._link.run(self._hear, self._tick)
         finally:
@@ -120,10 +124,9 @@ class Sender:
             self._known_line.learn(outflow.rate.known)
 
     def _new_outflow(self, known: Known | None) -> Outflow | None:
-        lane = self._connection.lane
-        if lane is None:
+        line = self._connection.settle_line()
+        if line is None:
             return None
-        line = line_of(lane, self._clock)
         return Outflow(line, self._outlet, self._pool, self._control, rtt=self._rtt, known=known, clock=self._clock)
 
     def _hear(self, event: messages.Event) -> None:
@@ -153,8 +156,8 @@ class Sender:
     def _begin(self, accept: messages.Accept) -> None:
         if accept.job != self._job:
             raise RemoteProtocolError(detail="it receives another job")
-        self._shipment.is_fresh = accept.fresh and not self._connection.is_short  # there it costs nothing
-        self._start_reading()
+        self._is_accepted = True
+        self._shipment.believe(is_fresh=accept.fresh and not self._connection.is_short)
         self._connection.on_join(self._add_stream)
         if self._outflow is None:
             self._outlet.open_to_streams(takes_streams=True)
@@ -229,7 +232,7 @@ class Sender:
     def _line_state(self) -> LineState:
         if self._outflow is not None and self._outflow.carries:
             return self._outflow.state(self._streams.alive)
-        rtt = round_trip(self._connection.session.socket)
+        rtt = self._connection.session_rtt
         limit = "cap" if self._limiter.is_holding else "sender-disk" if self._outlet.is_empty else "line"
         return LineState(transport="tcp", streams=self._streams.alive, rtt_s=rtt, min_rtt_s=rtt, limited_by=limit)
 
@@ -238,7 +241,7 @@ class Sender:
 
         The receiver signs only what did happen, so the early word saves it a round trip and promises nothing.
         """
-        if self._is_final or self._receipt is not None:
+        if not self._is_accepted or self._is_final or self._receipt is not None:
             return
         self._is_final = self._shipment.is_settled()
         sums = self._shipment.sums() if self._is_final else self._shipment.expected()

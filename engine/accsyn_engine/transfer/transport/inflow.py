@@ -85,6 +85,7 @@ class Inflow:
     def run(self) -> None:
         """Until `end`. Raises Ended, RemoteProtocolError."""
         sock = self._line.socket
+        self._take_early()
         self._act(self._clock.monotonic())
         while not self._is_over:
             sock.wait(self._patience(), self._bell.fileno())
@@ -95,6 +96,16 @@ class Inflow:
                     self._tell(now)
             self._act(self._clock.monotonic())
         raise Ended
+
+    def _take_early(self) -> None:
+        """What came before there was somebody to take it."""
+        early = self._line.take_early()
+        for number, size, at in early.heard:
+            self._book.came(number, size, at)
+        buffer = self._line.socket.buffer
+        for run, size, source in early.runs:
+            buffer[: len(run)] = run
+            self._take(buffer[: len(run)], size, source, self._clock.monotonic())
 
     def _patience(self) -> float:
         if self._book.newest < 0:

@@ -7,7 +7,7 @@ answered from there before anything else goes to it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 
@@ -38,18 +38,8 @@ TOKENS = 64  # probes whose answers are awaited
 DOUBT_S = 0.5  # how long the longest datagrams may stay unanswered while shorter ones are answered
 
 
-@dataclass(frozen=True)
-class Lane:
-    """An own socket for datagrams; `peer` is known to the side that connects, the other learns it.
-
-    `host` is the address at the other end of the session.
-    """
-
-    socket: DatagramSocket
-    secret: bytes
-    is_connector: bool
-    peer: Address | None
-    host: str
+Run = tuple[bytes, int, Address]  # datagrams of one size but the last, and where they came from
+Noted = tuple[int, int, float]  # number, size, moment
 
 
 @dataclass(frozen=True)
@@ -59,11 +49,20 @@ class _Asked:
     size: int
 
 
+@dataclass
+class Early:
+    """What went over a line before it had a user, who keeps the books."""
+
+    sent: list[Noted] = field(default_factory=list)
+    heard: list[Noted] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)  # content that came already
+
+
 class Line:
-    """`peer` is None until the other side was heard of, at the side that listens.
+    """`peer` is None until the other side was heard of.
 
     A datagram can be copied and sent from elsewhere, so what comes first is believed to come from the peer only if it
-    comes from `host`, where the session comes from. Whoever is elsewhere must answer a probe.
+    comes from `host`, where the session comes from, once there is one. Whoever is elsewhere must answer a probe.
     """
 
     def __init__(
@@ -72,25 +71,27 @@ class Line:
         secret: bytes,
         *,
         is_connector: bool,
-        peer: Address | None,
-        host: str | None,
         clock: Clock,
+        peer: Address | None = None,
+        host: str | None = None,
     ) -> None:
         self.socket = sock
         self.peer = peer
-        self._host = host
+        self.host = host  # the other end of the session
         self.out_keys = Keys(secret, by_connector=is_connector)
         self.in_keys = Keys(secret, by_connector=not is_connector)
         self.size = 0  # the longest datagram known to get through; 0 before any has
         self.rtt: float | None = None
         self.forged = 0  # datagrams that did not prove themselves
         self.floor = 0  # blocks below it do not come any more; told with each probe
-        self.on_sent = _ignore  # (number, size) of each that goes out from here
+        self.early = Early()
+        self.on_sent: Callable[[int, int], None] = self._note_sent  # (number, size) of each that goes out from here
         self.on_floor: Callable[[int], None] = _ignore_floor  # what the other side told
         self._clock = clock
         self._numbers = 0
         self._highest = -1  # number heard
         self._asked: dict[int, _Asked] = {}  # by token
+        self._longest: tuple[Address | None, int] = (None, 0)  # probe that came from the place asked last
         self._tokens = 0
         self.is_doubted = False  # whether it is being found out if it still takes datagrams of its size
         self._found = 0  # the longest that did since the doubt began
@@ -104,6 +105,24 @@ class Line:
         """The first of `count` new numbers."""
         first, self._numbers = self._numbers, self._numbers + count
         return first
+
+    def _note_sent(self, number: int, size: int) -> None:
+        self.early.sent.append((number, size, self._clock.monotonic()))
+
+    def take_early(self) -> Early:
+        """What happened before there was a user; to be asked once."""
+        early, self.early = self.early, Early()
+        return early
+
+    def is_true(self, head: memoryview, body: memoryview) -> bool:
+        """Whether a datagram proves itself, without believing anything it says."""
+        (number,) = NUMBER_AT.unpack_from(head, 8)
+        try:
+            self.in_keys.of(number).decrypt(head[NONCE], body, head)
+        except InvalidTag:
+            self.forged += 1
+            return False
+        return True
 
     def send_feedback(self, feedback: Feedback) -> None:
         if self.peer is not None:
@@ -159,7 +178,7 @@ class Line:
         if head[0] == PROBE:
             probe = read_probe(body)
             self.on_floor(probe.floor)
-            self._answer(probe, len(frame), source)
+            self._answer(probe, len(frame), source, is_newer=is_newer)
         elif head[0] == ANSWER:
             self._take_answer(read_probe(body), source)
         return number, None
@@ -169,7 +188,7 @@ class Line:
         if number <= self._highest:
             return False
         self._highest = number
-        if self.peer is None and source[0] == self._host:
+        if self.peer is None and source[0] == self.host:
             self.peer = source
         elif source != self.peer and not self._is_asked(source):
             self.probe((PLACE_PROBE,), source)
@@ -179,9 +198,15 @@ class Line:
         now = self._clock.monotonic()
         return any(asked.place == place and now - asked.at < AGAIN_S for asked in self._asked.values())
 
-    def _answer(self, probe: Probe, size: int, source: Address) -> None:
-        if size == probe.size and size in SIZES and source == self.peer:
-            self.size = max(self.size, size)  # most paths take the same both ways; a black hole is noticed
+    def _answer(self, probe: Probe, size: int, source: Address, *, is_newer: bool) -> None:
+        if size == probe.size and size in SIZES:
+            # Most paths take the same both ways; a black hole is noticed.
+            if source == self.peer:
+                self.size = max(self.size, size)
+            elif is_newer:
+                place, longest = self._longest
+                self._longest = source, max(size, longest if place == source else 0)
+                self.probe((PLACE_PROBE,), source)  # with each, since any may be lost; both are shorter than what asked
         self._send(ANSWER, write_answer(probe), source)
 
     def _take_answer(self, probe: Probe, source: Address) -> None:
@@ -189,6 +214,8 @@ class Line:
         if asked is None or asked.place != source:
             return
         self.peer = source
+        if self._longest[0] == source:
+            self.size = max(self.size, self._longest[1])
         self.rtt = self._clock.monotonic() - asked.at
         if asked.size in SIZES:
             self._found_out(asked.size)
@@ -202,14 +229,5 @@ class Line:
             self._found = max(self._found, size)
 
 
-def _ignore(number: int, size: int) -> None:
-    """Nobody keeps a book of it."""
-
-
 def _ignore_floor(floor: int) -> None:
     """Nothing comes from there anyway."""
-
-
-def line_of(lane: Lane, clock: Clock) -> Line:
-    """The datagrams of a connection."""
-    return Line(lane.socket, lane.secret, is_connector=lane.is_connector, peer=lane.peer, host=lane.host, clock=clock)

@@ -77,7 +77,7 @@ class Outflow:
         utc = clock.now_ms() / 1000 - now
         self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known, utc=utc)
         self.book = Scoreboard()
-        line.on_sent = self._note_bare
+        self._open_book()
         pool.resize(self._memory())
         self._bell = Bell()
         outlet.wake = self._bell.ring
@@ -358,6 +358,12 @@ class Outflow:
             self._bell.clear()
         elif seconds > 0:
             self._clock.sleep(seconds)
+
+    def _open_book(self) -> None:
+        """With what went over the line before it was ours."""
+        self._line.on_sent = self._note_bare
+        for number, size, at in self._line.take_early().sent:
+            self.book.skip(number, size, at)
 
     def _note_bare(self, number: int, size: int) -> None:
         self.book.skip(number, size, self._clock.monotonic())

@@ -9,7 +9,7 @@ from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 EPOCH_BITS = 22
-_CONTEXTS = {True: b"accsyn datagrams 1 connector", False: b"accsyn datagrams 1 listener"}
+_CONTEXTS = {True: b"accsyn datagrams 2 connector", False: b"accsyn datagrams 2 listener"}
 
 
 class Keys:

@@ -61,6 +61,10 @@ class DatagramSocket:
     def port(self) -> int:
         return int(self._socket.getsockname()[1])
 
+    @property
+    def is_v6(self) -> bool:
+        return self._socket.family == socket.AF_INET6
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
