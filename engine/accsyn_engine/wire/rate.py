@@ -11,16 +11,17 @@ The model is BBR's (draft-ietf-ccwg-bbr): the path is a capacity and a round tri
 start    pace = 3.5 E, in flight at most twice E times the RTT, until E falls clearly behind what was sent, or loss
          jumps; then C is the best rate of arrivals. What was too much is drained, and teaches the queue's depth only.
 cruise   the queue a datagram sent now will find is p = q + in_flight / C - age of the newest reported (a Smith
-         predictor); pace = C (1 + (target - p) / RTT). The target is 3 to 14 % of the RTT and falls with C, so that of
+         predictor); pace = C (1 + (target - p) / RTT). The target is 4 to 20 % of the RTT and falls with C, so that of
          two senders at one queue the slower one grows (as Swift's flow scaling, SIGCOMM 2020). A round without a queue
-         at full pace doubles the push: capacity that was added is found in a few rounds. Every 5 s the queue is
-         drained for a round to see the path's own delay; that is all which replaces BBR's probing.
+         at full pace doubles the push: capacity that was added is found in a few rounds.
+ebb      every 2.5 s of the clock that all have in common the queue is drained, to see the path's own delay; that is all
+         which replaces BBR's probing. See `ebb`: it also shows whether the queue is others'.
 shallow  a queue that drops before it is as high as aimed at shows as loss whenever it is pushed: that is not taken for
          random, and C never rises beyond what arrived over the loss that is known.
-overflow C is cut to 0.75, the queue drained, and for 10 s we grow slowly and take nothing at once that others leave.
-compete  a queue that stays for ten rounds although we send less is another's. Pulses of +-10 % in turn show our share
-         of the link, (growth of the queue at + less that at -) / 0.2 (after Nimbus, SIGCOMM 2022); the pace is drawn to
-         a third, and given back on overflow. A queue that stays and is flat is none: the path has become longer.
+overflow C is cut to 0.75 of what it was, the queue drained, and for 10 s we grow slowly and take nothing at once that
+         others leave.
+compete  beside others who fill the queue C moves to a share of the link and is cut on overflow only. Ends when ebbs
+         show nobody else, or when there is no queue for five rounds.
 silent   one datagram each min(RTT, 200 ms), later 500 ms; the first answer brings 0.7 C back, which must prove itself.
 """
 
@@ -30,14 +31,14 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from accsyn_engine.wire.ebb import Ebb
+from accsyn_engine.wire.measures import MEMORY, Delays, Most, Report, Round, Sample
+
 FIRST = 128 * 1024  # bytes in the first round trip
 LEAST_RTT = 0.001
 START_GAIN = 3.5  # E lags by a report and half a span: about 2.77 a round trip in effect
 LEAST_GAIN, MOST_GAIN = 0.5, 2.77
 CUT = 0.75  # on overflow; CUBIC's is 0.7 (RFC 9438), BBR has none
-STEP, LONG_STEP = 2.5, 7.5  # seconds between two ebbs; where a round trip is long
-EBB = 3  # rounds that one lasts at most
-MEMORY = 10.0  # seconds: delays, others' presence; six times as long the depth of the queue
 MOST_LOSS, SPARE = 0.25, 0.1  # the most that is taken for random, and how much more than known at once
 SAMPLE = 200  # datagrams on which a loss is judged
 FAIR = 0.45  # the share of the link that is aimed at beside others who fill the queue
@@ -54,109 +55,10 @@ class Known:
     loss: float
 
 
-@dataclass(frozen=True)
-class Report:
-    """What one feedback from the receiver says, digested by the sender's scoreboard. Bytes and seconds.
-
-    `rtt`, of the newest datagram, is None when there is nothing newer. `sent` and `delivered` are totals up to it;
-    `counted_at` is its arrival by the receiver's clock, all other times are the sender's. `lost` is not used here.
-    """
-
-    now: float
-    rtt: float | None
-    sent_at: float
-    sent: int
-    delivered: int
-    counted_at: float
-    lost: int
-    in_flight: int
-    is_app_limited: bool
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """The last part of a round: bytes per second, the share lost, datagrams, seconds."""
-
-    pace: float
-    arrival: float
-    loss: float
-    datagrams: float
-    queue: float
-    target: float
-    passed: float  # seconds since the sample before
-
-
-@dataclass
-class _Round:
-    """What was seen since a moment `mark`: a round ends with the first report of a datagram sent after it."""
-
-    mark: float
-    first: Report | None = None
-    least: float = math.inf  # queue
-    most: float = 0.0
-    rtt: float = math.inf
-    delay: float = math.inf
-    is_limited: bool = False
-
-    def add(self, report: Report, rtt: float, queue: float) -> None:
-        self.first = self.first or report
-        self.least, self.most = min(self.least, queue), max(self.most, queue)
-        self.rtt = min(self.rtt, rtt)
-        self.delay = min(self.delay, report.counted_at - report.sent_at)
-        self.is_limited |= report.is_app_limited
-
-    @property
-    def is_flat(self) -> bool:
-        return self.most - self.least < max(0.001, 0.1 * self.least)
-
-
-class _Delays:
-    """One-way delays: the path's own is the least of the last 10 to 20 s. Only differences mean something."""
-
-    def __init__(self, now: float) -> None:
-        self._recent: deque[float] = deque(maxlen=3)
-        self.forget(now)
-
-    def forget(self, now: float, base: float = math.inf) -> None:
-        self._recent.clear()
-        self._base = self._before = base
-        self._since = now
-
-    def add(self, now: float, delay: float) -> float:
-        """Gives the queue in seconds."""
-        if now - self._since > MEMORY:
-            self._before, self._base, self._since = self._base, delay, now
-        self._base = min(self._base, delay)
-        self._recent.append(delay)
-        return self.queue
-
-    @property
-    def base(self) -> float:
-        return min(self._base, self._before)
-
-    @property
-    def queue(self) -> float:
-        return max(0.0, min(self._recent) - self.base) if self._recent else 0.0
-
-
-class _Most:
-    """The most of the last one to two spans."""
-
-    def __init__(self) -> None:
-        self._this = self._before = self._since = 0.0
-
-    def add(self, now: float, value: float, span: float) -> None:
-        if now - self._since > span:
-            self._before, self._this, self._since = self._this, 0.0, now
-        self._this = max(self._this, value)
-
-    @property
-    def most(self) -> float:
-        return max(self._this, self._before)
-
-
 class RateControl:
     """One path. `rtt` in seconds, `datagram` in bytes; `known` is what this path showed last time.
+
+    `utc` added to the times gives a clock that senders on all machines share, more or less.
 
     `capacity`, `loss`, `min_rtt`, `srtt` and `state` are for display. `cap` is a limit in bytes per second that takes
     effect at the next look at `rate`; a capped flow teaches nothing about the path.
@@ -173,19 +75,15 @@ class RateControl:
         self._proven = 0.0  # the capacity when it was last in full use
         self._gain, self._in_vain = 1.0, 0
         self._started_at = -math.inf  # when the start ended
-        self._goodput = _Most()
+        self._goodput = Most()
         self._datagram = datagram
         self._points: deque[Report] = deque()
         self._heard_at = now
-        self._delays = _Delays(now)
+        self._delays = Delays(now)
         self._full, self._full_at = math.inf, now  # the one-way delay at which the queue overflowed
-        self._round = _Round(now)
-        self._utc = utc
-        self._ebb, self._ebbed_at, self._in_step = 0, now, False  # rounds it may still take; when the last began
-        self._ebb_from = self._ebb_to = self._expected = 0.0  # the queue, and the seconds it should have fallen alone
-        self._calm = 0  # rounds
-        self._is_suspicious = False
-        self._company, self._part = 0, 0.0  # ebbs in which others held the queue; our share by bytes per second
+        self._round = Round(now)
+        self._ebb = Ebb(now, utc)
+        self._calm = 0  # rounds without a queue
         self._cut_at = self._reduced_at = self._competed_at = -math.inf
         self._counted: Report | None = None  # where the count of losses began
         self._high = 0.0  # queue since then
@@ -258,10 +156,10 @@ class RateControl:
         self._points.clear()
         self._counted = None
         self._delays.forget(report.now)
-        self._round = _Round(report.now)
+        self._round = Round(report.now)
 
     # measuring
-    def _sample(self, report: Report, rtt: float) -> _Sample | None:
+    def _sample(self, report: Report, rtt: float) -> Sample | None:
         """Measures over the last part of a round trip: long enough for 16 datagrams and a few reports."""
         target = self.target
         queue = self._delays.add(report.now, report.counted_at - report.sent_at)
@@ -284,9 +182,9 @@ class RateControl:
         loss = max(0.0, 1 - (report.delivered - first.delivered) / sent)
         pace = sent / over
         self._goodput.add(report.now, (report.delivered - first.delivered) / took, max(1.0, 10 * self.min_rtt))
-        return _Sample(pace, min(sent / took, 2 * pace), loss, sent / self._datagram, queue, target, passed)
+        return Sample(pace, min(sent / took, 2 * pace), loss, sent / self._datagram, queue, target, passed)
 
-    def _overflow(self, report: Report, sample: _Sample) -> float:
+    def _overflow(self, report: Report, sample: Sample) -> float:
         """The share that a full queue drops at present; learns the random loss from the rest."""
         first = self._counted = self._counted or report
         self._high = max(self._high, sample.queue)
@@ -315,11 +213,11 @@ class RateControl:
 
     def _yield(self, report: Report, *, is_full: bool) -> None:
         self._full_at, self._full = report.now, self._delays.base + self._high
-        if is_full and not self._ebb and report.now - self._reduced_at > 2 * self.srtt:
+        if is_full and not self._ebb.left and report.now - self._reduced_at > 2 * self.srtt:
             self._reduced_at = report.now
             self.capacity = min(self.capacity, CUT * max(self._were))
-        if self.state == CRUISE and report.now - self._ebbed_at > 5 * self.srtt:
-            self._begin_ebb(report.now)
+        if self.state == CRUISE and report.now - self._ebb.began > 5 * self.srtt:
+            self._ebb.begin(report.now, self._delays.queue)
         self._cut_at = report.now
 
     def _is_shy(self, now: float) -> bool:
@@ -327,14 +225,14 @@ class RateControl:
         return now - max(self._cut_at, self._competed_at) < MEMORY
 
     # steering
-    def _start(self, report: Report, sample: _Sample) -> None:
+    def _start(self, report: Report, sample: Sample) -> None:
         self._overflow(report, sample)
         is_queueing = sample.arrival < 0.75 * sample.pace and sample.queue > max(0.003, self.min_rtt / 16)
         is_dropping = sample.loss > self.loss + 0.1 + 4 / math.sqrt(sample.datagrams)
         if is_queueing or is_dropping:
             self.state = CRUISE
             self.capacity = min(max(self.capacity, sample.arrival), self._goodput.most / (1 - self.loss))
-            self._begin_ebb(report.now)
+            self._ebb.begin(report.now, self._delays.queue)
             self._round.mark = self._started_at = report.now
             self._steer(report, sample)
             return
@@ -342,20 +240,19 @@ class RateControl:
             self.capacity = max(self.capacity, sample.arrival)
         self._pace = max(self._pace, START_GAIN * sample.arrival)
 
-    def _clear_up(self, report: Report, sample: _Sample) -> None:
+    def _clear_up(self, report: Report, sample: Sample) -> None:
         """What the start sent too much is still coming in: it tells how deep the queue is, and nothing about others."""
         self._counted, self._high = None, max(self._high, sample.queue)
         if sample.loss > self.loss + SPARE:
             self._full_at, self._full = report.now, self._delays.base + self._high
         self._steer(report, sample)
 
-    def _learn(self, report: Report, sample: _Sample) -> None:
+    def _learn(self, report: Report, sample: Sample) -> None:
         """Capacity from arrivals: both ways while a queue stands, upwards only without one."""
         excess = self._overflow(report, sample)
         is_busy = sample.queue > 0.3 * sample.target
-        if self._ebb and is_busy and self._expected < 1.3 * self._ebb_from:
-            self._ebb_to = sample.queue
-            self._expected += max(0.0, 1 - sample.pace / self.capacity) * sample.passed
+        if is_busy:
+            self._ebb.note(sample.queue, (1 - sample.pace / self.capacity) * sample.passed)
         if self.state == COMPETE:
             return
         rate = sample.arrival * (1 - excess)
@@ -367,20 +264,20 @@ class RateControl:
         if excess or (is_busy and sample.pace >= 0.97 * self.capacity):
             self.capacity += weight * (rate - self.capacity)
             self.capacity = min(self.capacity, 2 * max(sample.pace, sample.arrival * (1 - sample.loss)))
-        elif is_busy and rate < self.capacity and not self._ebb:
+        elif is_busy and rate < self.capacity and not self._ebb.left:
             self.capacity += 0.5 * weight * (rate - self.capacity)  # sent less: others may have taken its place
         elif not is_busy and rate > self.capacity:
             self.capacity += weight * (rate - self.capacity)
 
-    def _steer(self, report: Report, sample: _Sample) -> None:
+    def _steer(self, report: Report, sample: Sample) -> None:
         coming = max(0.0, sample.queue + report.in_flight / self.capacity - (report.now - report.sent_at))
         target = self.target
         gain = 1 + (target - coming) / self.min_rtt
         if self.state == COMPETE:
             gain = 1.0
-        elif self._is_suspicious:
+        elif self._ebb.finds_others:
             gain = max(gain, 1.0)
-        if self._ebb:
+        if self._ebb.left:
             gain = min(1.0, 1 - 6 * (coming / self.min_rtt + 0.005))
         if self._level and sample.queue < 0.3 * target:
             gain = max(gain, 1 + target / self.min_rtt * 2**self._level)
@@ -390,9 +287,9 @@ class RateControl:
         self._pace = self.capacity * self._gain
 
     # once a round
-    def _end_round(self, report: Report, sample: _Sample) -> None:
+    def _end_round(self, report: Report, sample: Sample) -> None:
         seen = self._round
-        if self._ebb:
+        if self._ebb.left:
             self._go_on_with_ebb(report, sample)
         elif self.state == COMPETE:
             self._compete(report, sample)
@@ -403,55 +300,41 @@ class RateControl:
             if not seen.is_limited and sample.pace > 0.7 * self.capacity:
                 self._proven = self.capacity
             self.min_rtt = max(LEAST_RTT, seen.rtt - seen.least)
+            self._look_for_ebb(report, sample)
         self._were.append(self.capacity)
-        self._round = _Round(report.now, report)
+        self._round = Round(report.now, report)
 
-        self._stuck = self._stuck + 1 if seen.least > 2 * sample.target + 0.002 else 0
-        is_urgent = self._stuck >= 4 and report.now - self._ebbed_at > 5 * self.srtt and self.state == CRUISE
-        is_time = self._step(report.now) > self._step(self._ebbed_at) and self.state != START
-        if not self._ebb and (is_urgent or is_time):
-            self._begin_ebb(report.now, in_step=is_time)
+    def _look_for_ebb(self, report: Report, sample: Sample) -> None:
+        """In step with all others, and where a queue stays."""
+        self._stuck = self._stuck + 1 if self._round.least > 2 * sample.target + 0.002 else 0
+        is_stuck = self._stuck >= 4 and self.state == CRUISE and report.now - self._ebb.began > 5 * self.srtt
+        is_time = self._ebb.is_due(report.now, self.min_rtt)
+        if not self._ebb.left and (is_time or is_stuck):
+            self._ebb.begin(report.now, self._delays.queue, in_step=is_time)
 
-    def _step(self, now: float) -> int:
-        """By the clock that all senders have in common."""
-        return int((now + self._utc) // (STEP if self.min_rtt < 0.4 else LONG_STEP))
-
-    def _begin_ebb(self, now: float, *, in_step: bool = False) -> None:
-        """Empty the queue, so that all who stand at it see the path's own delay."""
-        self._ebb, self._ebbed_at, self._in_step = EBB, now, in_step
-        self._ebb_from = self._ebb_to = self._delays.queue
-        self._expected = 0.0
-
-    def _go_on_with_ebb(self, report: Report, sample: _Sample) -> None:
-        seen = self._round
-        is_empty = seen.least < max(0.25 * sample.target, 0.0003)
-        self._ebb = 0 if is_empty else self._ebb - 1
-        if self._ebb or self._expected < max(0.03 * self.min_rtt, 0.002):
+    def _go_on_with_ebb(self, report: Report, sample: Sample) -> None:
+        seen, ebb = self._round, self._ebb
+        ebb.end_round(is_empty=seen.least < max(0.25 * sample.target, 0.0003))
+        if ebb.left or ebb.expected < max(0.03 * self.min_rtt, 0.002):
             return
-        share = (self._ebb_from - self._ebb_to) / self._expected
-        is_overflowing = report.now - self._cut_at < 2 * STEP
-        if share < 0.15 and seen.is_flat and seen.least > 2 * sample.target + 0.002 and not is_overflowing:
-            self.state, self._level, self._company, self._is_suspicious = CRUISE, 3, 0, False
+        is_high = seen.least > 2 * sample.target + 0.002
+        if ebb.share < 0.15 and is_high and seen.is_flat and report.now - self._cut_at > MEMORY / 2:
+            self.state, self._level = CRUISE, 3  # the path has become longer
+            ebb.forget()
             self._delays.forget(report.now, seen.delay)
             seen.least = 0.0
-        elif self._in_step and share > -0.2:  # or another begins just now
-            self._judge(max(share, 0.05))
-
-    def _judge(self, share: float) -> None:
-        """Who lowers the queue by less than is sent less has not the whole of it."""
-        self._is_suspicious = share < 0.8
-        self._company = min(self._company + 1, 2) if self._is_suspicious else max(self._company - 1, 0)
-        if self._company < 2:
-            self.state = CRUISE
             return
-        part = share / self.capacity
-        self._part = part if self.state == CRUISE else self._part + 0.3 * (part - self._part)
-        self.state, self._calm = COMPETE, 0
+        ebb.judge(self.capacity)
+        if self.state == CRUISE:
+            self._calm = 0
+        self.state = COMPETE if ebb.is_beside_others else CRUISE
 
-    def _compete(self, report: Report, sample: _Sample) -> None:
+    def _compete(self, report: Report, sample: Sample) -> None:
         self._competed_at = report.now
-        self.capacity *= 1 + min(max(0.1 * (FAIR / (self._part * self.capacity) - 1), -YIELD), GROWTH)
+        wanted = FAIR * self._ebb.link
+        self.capacity *= 1 + min(max(0.1 * (wanted / self.capacity - 1), -YIELD), GROWTH)
         self.capacity = min(self.capacity, 1.25 * sample.arrival)
         self._calm = self._calm + 1 if self._round.most < sample.target else 0
         if self._calm >= 5:
-            self.state, self._company, self._is_suspicious = CRUISE, 0, False
+            self.state = CRUISE
+            self._ebb.forget()

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from accsyn_engine.wire.rate import Known, RateControl, Report
+from accsyn_engine.wire.measures import Report
+from accsyn_engine.wire.rate import Known, RateControl
 
 DATAGRAM = 1500
 MBIT = 1e6 / 8  # bytes per second

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accsyn_engine.wire.rate import RateControl, Report
+from accsyn_engine.wire.measures import Report
+from accsyn_engine.wire.rate import RateControl
 from tests.engine.wire.simulated_path import DATAGRAM, MBIT, Bbr, Bench, Cubic, Flow, Tcp, jain
 
 
@@ -62,7 +63,7 @@ def test_alone_the_link_is_full_and_its_queue_short(rate, rtt, queue):
 def test_random_loss_costs_no_more_than_itself(rate, rtt, loss, run, is_loss_behind):
     bench = Bench(rate * MBIT, rtt)
     bench.flow(loss=loss, run=run, is_loss_behind=is_loss_behind)
-    assert bench.use(*settled(bench)) > (0.97 if rate > 2 else 0.9)
+    assert bench.use(*settled(bench)) > (0.97 if rtt > 0.05 else 0.95 if rate > 2 else 0.9)
 
 
 @pytest.mark.parametrize(("rate", "rtt"), [(200, 0.1), (1000, 0.2), (100, 0.02)])
@@ -140,23 +141,18 @@ def test_a_cap_holds_at_once_and_teaches_nothing():
     assert bench.use(16.2, 18) > 0.97
 
 
+@pytest.mark.parametrize("late", [0.0, 8.2])
 @pytest.mark.parametrize("kind", [Cubic, Bbr])
-def test_one_tcp_flow_and_ours_live_beside_each_other(kind: type[Tcp]):
+def test_one_tcp_flow_and_ours_live_beside_each_other(kind: type[Tcp], late: float):
     bench = Bench(200 * MBIT, 0.1)
     tcp = kind(bench.world, bench.link, 0.1)
-    ours = bench.flow()
+    ours = bench.flow(start=late)
     bench.world.run(80)
     assert ours.goodput(20, 80) > 0.3 * bench.rate
     assert tcp.goodput(20, 80) > 0.3 * bench.rate
 
 
-LATECOMERS = "latecomers measure the path's own delay with the others' queue in it"
-
-
-@pytest.mark.parametrize(
-    ("rate", "rtt"),
-    [(200, 0.1), pytest.param(1000, 0.05, marks=pytest.mark.xfail(reason=LATECOMERS, strict=True))],
-)
+@pytest.mark.parametrize(("rate", "rtt"), [(200, 0.1), (1000, 0.05)])
 def test_four_of_ours_share_a_link(rate, rtt):
     bench = Bench(rate * MBIT, rtt)
     flows: list[Flow] = [bench.flow(start=5 * index) for index in range(4)]

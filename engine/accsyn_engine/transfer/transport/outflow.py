@@ -17,7 +17,8 @@ from accsyn_engine.transfer.transport.outlet import Filled, Outlet
 from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.work import Control, LineState
 from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, SMALLEST, Feedback, payload_of
-from accsyn_engine.wire.rate import Known, RateControl, Report
+from accsyn_engine.wire.measures import Report
+from accsyn_engine.wire.rate import Known, RateControl
 from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
 from accsyn_engine.wire.session import HEAD_ROOM
 
@@ -74,8 +75,7 @@ class Outflow:
         now = clock.monotonic()
         self._rtt = rtt
         self._known = known
-        utc = clock.now_ms() / 1000 - now
-        self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known, utc=utc)
+        self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known, utc=clock.now_ms() / 1000 - now)
         self.book = Scoreboard()
         self._open_book()
         pool.resize(self._memory())
