@@ -37,6 +37,17 @@ class PeerLost(TransferError):
     sentence = "The connection to the other side was lost ({detail}). The transfer resumes where it stood."
 
 
+class PeerTooOld(TransferError):
+    """The other side does not speak the version of the protocol that the job needs."""
+
+    code = "peer-too-old"
+    status = 409
+    sentence = (
+        "The agent that receives is too old to compare files by their content. Update accsyn-engine there, or take the "
+        "setting transfer_compare away from the job, its queue and the workspace."
+    )
+
+
 class PartialBusy(PeerLost):
     """An earlier transfer of the same job has not noticed its end yet; resumes like a lost connection."""
 
@@ -147,6 +158,7 @@ _FROM_PEER: tuple[type[TransferError], ...] = (
     DiskFull,
     PeerRefused,
     PeerLost,
+    PeerTooOld,
     ProtocolBroken,
     SourceMissing,
     SourceChanged,

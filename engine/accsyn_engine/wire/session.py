@@ -3,7 +3,8 @@
 Rule 1: whatever decides what may be said when stands in NEXT and FOLLOWS, and nowhere else.
 Rule 2: each side of the conversation has a state of its own. What a side says moves its state by NEXT; entering a state
 may move the other side by FOLLOWS. So both ends hold the same pair, and may differ only by what is under way.
-Rule 3: nothing here reads a socket, a file or a clock.
+Rule 3: what a later version of the protocol brought is not said, and not heard, in a session of an earlier one.
+Rule 4: nothing here reads a socket, a file or a clock.
 
     buffer = session.get_buffer()
     n = sock.recv_into(buffer)
@@ -20,14 +21,18 @@ from accsyn_engine.wire.errors import LocalProtocolError, RemoteProtocolError
 from accsyn_engine.wire.messages import (
     MAX_PAYLOAD,
     NUMBERS,
+    SINCE,
+    VERSION,
     Accept,
     Ack,
+    Alike,
     Block,
     Bye,
     Digests,
     Event,
     Failed,
     Finish,
+    Held,
     Hello,
     Join,
     Manifest,
@@ -67,10 +72,10 @@ class State(enum.Enum):
     STOPPED = "stopped"
 
 
-_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Failed, Ping), State.LISTING)
-_SAME_WHILE_SENDING = dict.fromkeys((Digests, Failed, Ping), State.LISTED)
-_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Failed, Finish, Ping), State.FINISHED)
-_ANSWERS = (Wants, Ack, Taken, Failed, Repair, Ping)
+_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Alike, Failed, Ping), State.LISTING)
+_SAME_WHILE_SENDING = dict.fromkeys((Digests, Alike, Failed, Ping), State.LISTED)
+_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Alike, Failed, Finish, Ping), State.FINISHED)
+_ANSWERS = (Held, Wants, Ack, Taken, Failed, Repair, Ping)
 
 # The whole protocol: what a side may say in each state, and its state after it.
 NEXT: dict[State, dict[type[Event], State]] = {
@@ -116,6 +121,7 @@ class Session:
     def __init__(self, *, listener: bool) -> None:
         self.mine = State.WELCOMING if listener else State.WAITING
         self.theirs = State.WAITING if listener else State.WELCOMING
+        self.version = VERSION  # the one agreed on, once the greetings are through
         self._view = memoryview(bytearray(CAPACITY))
         self._start = 0
         self._end = 0
@@ -142,10 +148,11 @@ class Session:
 
     def _heard(self, number: int, body: memoryview) -> Event:
         kind = codec.kind_of(number)
-        after = NEXT[self.theirs].get(kind)
+        after = self._after(self.theirs, kind)
         if after is None:
             raise RemoteProtocolError(detail=f"{kind.__name__} while {self.theirs.value}")
         event = codec.decode(number, body)
+        self._agree(event)
         self.theirs = after
         self.mine = FOLLOWS.get(after, {}).get(self.mine, self.mine)
         return event
@@ -153,7 +160,18 @@ class Session:
     def send(self, event: Event) -> bytes:
         """Return the bytes that say `event`; raises LocalProtocolError when it is not ours to say now."""
         self._say(type(event))
+        self._agree(event)
         return codec.encode(event)
+
+    def _agree(self, event: Event) -> None:
+        """Keep the version: the listener offers some, the connector chooses the highest that both speak."""
+        if isinstance(event, Welcome):
+            self.version = min(event.highest, VERSION)
+        elif isinstance(event, Hello | Join):
+            self.version = event.version
+
+    def _after(self, state: State, kind: type[Event]) -> State | None:
+        return NEXT[state].get(kind) if SINCE.get(kind, self.version) <= self.version else None
 
     def frame_block(self, buffer: memoryview, position: int, length: int) -> memoryview:
         """Put the head of a block before the payload that starts at HEAD_ROOM of `buffer`; return the whole frame."""
@@ -162,7 +180,7 @@ class Session:
         return buffer[: HEAD_ROOM + length]
 
     def _say(self, kind: type[Event]) -> None:
-        after = NEXT[self.mine].get(kind)
+        after = self._after(self.mine, kind)
         if after is None:
             raise LocalProtocolError(event=kind.__name__, state=self.mine.value)
         self.mine = after

@@ -130,7 +130,8 @@ def test_no_certificate_no_name_and_no_old_tls_get_in(gate: Gate) -> None:
     [
         Join(1, TRANSFER, 65),
         Join(1, TRANSFER, 0),
-        Join(2, TRANSFER, 1),
+        Join(0, TRANSFER, 1),
+        Join(3, TRANSFER, 1),
         Join(1, "99" * 12, 1),
         Hello(1, TRANSFER, 65, bytes(32)),
         Hello(1, TRANSFER, 0, bytes(32)),

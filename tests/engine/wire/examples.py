@@ -19,12 +19,14 @@ from accsyn_engine.wire.manifest import Entry, Kind
 from accsyn_engine.wire.messages import (
     Accept,
     Ack,
+    Alike,
     Block,
     Bye,
     Digests,
     Event,
     Failed,
     Finish,
+    Held,
     Hello,
     Join,
     Manifest,
@@ -44,9 +46,9 @@ ENTRIES = (Entry(Kind.FILE, 7, "sub/ä b".encode(), 5, 1_700_000_000_000_000_001
 EXAMPLES: dict[type[Event], Event] = {
     type(event): event
     for event in (
-        Welcome(1, 1, 45190),
-        Hello(1, "ab" * 12, 2, bytes(range(32))),
-        Join(1, "ab" * 12, 1),
+        Welcome(1, 2, 45190),
+        Hello(2, "ab" * 12, 2, bytes(range(32))),
+        Join(2, "ab" * 12, 1),
         Offer("cd" * 12),
         Accept("cd" * 12, fresh=True),
         Manifest(0, 0, 0, ENTRIES),
@@ -60,6 +62,8 @@ EXAMPLES: dict[type[Event], Event] = {
         Receipt(b"signature"),
         Bye(),
         Taken(((1, 7), (2, 9))),
+        Held(((0, 0xEA),)),
+        Alike(((0, bytes(range(32))),)),
         Ping(),
         Stop("user", "Stopped."),
         Block(3, memoryview(b"payload")),

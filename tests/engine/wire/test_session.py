@@ -12,12 +12,14 @@ from accsyn_engine.wire.messages import (
     RESERVED,
     Accept,
     Ack,
+    Alike,
     Block,
     Bye,
     Digests,
     Event,
     Failed,
     Finish,
+    Held,
     Hello,
     Join,
     Manifest,
@@ -33,9 +35,9 @@ from accsyn_engine.wire.session import FOLLOWS, HEAD_ROOM, NEXT, Session, State
 from tests.engine.wire.examples import EXAMPLES
 
 SENDER_SAYS: list[Event] = [
-    EXAMPLES[kind] for kind in (Offer, Manifest, Ping, ManifestEnd, Digests, Failed, Finish, Bye)
+    EXAMPLES[kind] for kind in (Offer, Manifest, Ping, ManifestEnd, Digests, Alike, Failed, Finish, Bye)
 ]
-RECEIVER_SAYS: list[Event] = [EXAMPLES[kind] for kind in (Accept, Wants, Ack, Repair, Failed, Ping)]
+RECEIVER_SAYS: list[Event] = [EXAMPLES[kind] for kind in (Accept, Held, Wants, Ack, Repair, Failed, Ping)]
 
 
 PAIRS = list(itertools.product(State, NUMBERS))
@@ -65,7 +67,7 @@ def greeted(first: type[Event] = Hello) -> tuple[Session, Session]:
     return listener, connector
 
 
-SCRIPT: list[Event] = [Hello(1, "ab" * 12, 2, bytes(range(32))), *SENDER_SAYS[:-2]]
+SCRIPT: list[Event] = [Hello(2, "ab" * 12, 2, bytes(range(32))), *SENDER_SAYS[:-2]]
 BYTES = b"".join(codec.encode(event) for event in SCRIPT)
 
 
@@ -135,6 +137,32 @@ def test_two_senders_on_one_session_are_refused() -> None:
         feed(connector, first)
     with pytest.raises(RemoteProtocolError):
         feed(listener, second)
+
+
+@pytest.mark.parametrize(("newest", "chosen"), [(1, 1), (2, 2), (9, 2)])
+def test_both_ends_speak_the_newest_version_that_both_know(newest: int, chosen: int) -> None:
+    listener, connector = Session(listener=True), Session(listener=False)
+    feed(connector, codec.encode(Welcome(1, newest, 0)))
+    assert connector.version == chosen
+    listener.send(Welcome(1, 2, 0))
+    feed(listener, connector.send(Hello(connector.version, "ab" * 12, 1, bytes(32))))
+    assert listener.version == chosen
+
+
+def test_what_a_later_version_brought_is_neither_said_nor_heard_in_an_earlier_one() -> None:
+    listener, connector = Session(listener=True), Session(listener=False)
+    feed(connector, listener.send(EXAMPLES[Welcome]))
+    feed(listener, connector.send(Hello(1, "ab" * 12, 1, bytes(32))))
+    feed(connector, listener.send(EXAMPLES[Offer]))
+    feed(listener, connector.send(EXAMPLES[Accept]))
+    with pytest.raises(LocalProtocolError):
+        connector.send(EXAMPLES[Held])
+    with pytest.raises(RemoteProtocolError, match="Held while receiving"):
+        feed(listener, codec.encode(EXAMPLES[Held]))
+    with pytest.raises(LocalProtocolError):
+        listener.send(EXAMPLES[Alike])
+    with pytest.raises(RemoteProtocolError, match="Alike while listing"):
+        feed(connector, codec.encode(EXAMPLES[Alike]))
 
 
 def test_a_receipt_is_refused_before_the_finish() -> None:

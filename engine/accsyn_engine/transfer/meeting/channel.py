@@ -154,11 +154,12 @@ def _greeted(sock: ssl.SSLSocket, ticket: Ticket) -> Channel:
 
 
 def check_version(welcome: messages.Event) -> int:
-    """Both sides speak version 1, or the one that knows less says so. Gives the listener's port for datagrams."""
+    """There is a version that both sides speak, or this side says so. Gives the listener's port for datagrams."""
     assert isinstance(welcome, messages.Welcome)  # noqa: S101  # the table lets nothing else come first
-    if not welcome.lowest <= messages.VERSION <= welcome.highest:
+    oldest, newest = messages.OLDEST, messages.VERSION
+    if max(welcome.lowest, oldest) > min(welcome.highest, newest):
         spoken = f"{welcome.lowest} to {welcome.highest}"
-        raise PeerRefused(detail=f"it speaks protocol versions {spoken}, this side {messages.VERSION}")
+        raise PeerRefused(detail=f"it speaks protocol versions {spoken}, this side {oldest} to {newest}")
     return welcome.datagrams
 
 

@@ -44,7 +44,7 @@ class _Way:
                 if not connection.is_short:
                     ask_for_bbr(channel.socket)
                 channel.number = number
-                channel.send(messages.Join(messages.VERSION, self.ticket.transfer, number))
+                channel.send(messages.Join(channel.session.version, self.ticket.transfer, number))
                 channel.socket.settimeout(None)
             except BaseException:
                 channel.release()
@@ -78,7 +78,7 @@ def _greet(way: _Way, session: Channel) -> Connection:
         rest = range(ticket.streams + 1, most + 1)
         connection.on_bad_line = lambda: way.open_bulk(connection, rest)
     secret = lane.secret if lane is not None else bytes(messages.SECRET_SIZE)
-    session.send(messages.Hello(messages.VERSION, ticket.transfer, most, secret))
+    session.send(messages.Hello(session.session.version, ticket.transfer, most, secret))
     session.socket.settimeout(None)
     return connection
 

@@ -29,6 +29,11 @@ class Connection:
         self.on_close: Callable[[], None] = _nothing
 
     @property
+    def version(self) -> int:
+        """Of the protocol, as both sides speak it."""
+        return self.session.session.version
+
+    @property
     def is_short(self) -> bool:
         """Whether the line is so short that TCP does as well on it as anything."""
         return self.rtt is not None and self.rtt < SHORT_S

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.errors import PeerLost
+from accsyn_engine.transfer.errors import PeerLost, PeerTooOld
 from accsyn_engine.transfer.meeting.channel import MOST_STREAMS, Channel, Ticket, round_trip
 from accsyn_engine.transfer.meeting.connection import USUAL_RTT_S, Connection
 from accsyn_engine.transfer.meeting.link import Link
@@ -30,6 +30,7 @@ from accsyn_engine.transfer.work import Control, Item, KnownLine, LineState, Out
 from accsyn_engine.wire import messages
 from accsyn_engine.wire.datagram import BLOCK
 from accsyn_engine.wire.errors import RemoteProtocolError
+from accsyn_engine.wire.messages import SINCE
 from accsyn_engine.wire.rate import Known
 
 STREAM_MEMORY = 10 << 20  # bytes of blocks between the reader and the streams
@@ -46,14 +47,15 @@ def send(
     job: str,
     clock: Clock,
     line: KnownLine = UNKNOWN,
+    by_content: bool = False,
 ) -> Outcome:
     """Send the items, in order, to the other side; blocks until both have signed the receipt.
 
     A file that cannot be sent is a failure of the outcome; what ends the transfer is raised: TransferStopped, PeerLost,
     DiskFull (of the other side), ProtocolBroken. The connection is closed in any case. `line` is what an earlier
-    transfer measured.
+    transfer measured. `by_content`: the receiver compares what lies there by its content, or PeerTooOld is raised.
     """
-    return Sender(connection, items, control, job=job, clock=clock, line=line).run()
+    return Sender(connection, items, control, job=job, clock=clock, line=line, by_content=by_content).run()
 
 
 class Sender:
@@ -68,6 +70,7 @@ class Sender:
         job: str,
         clock: Clock,
         line: KnownLine,
+        by_content: bool = False,
     ) -> None:
         self._connection = connection
         self._items = items
@@ -84,6 +87,7 @@ class Sender:
         self._rtt = connection.rtt or USUAL_RTT_S
         self._outflow = None if connection.is_short else self._new_outflow(line.known)
         self._known_line = line
+        self._is_by_content = by_content
         self._held_until = self._reported_at = 0.0
         self._is_holding = False
         self._statement: Statement | None = None
@@ -140,6 +144,8 @@ class Sender:
 
     def _hear_of_entries(self, event: messages.Event) -> None:
         match event:
+            case messages.Held():
+                self._shipment.compare(event)
             case messages.Wants():
                 self._shipment.answer(event)
             case messages.Ack():
@@ -153,6 +159,8 @@ class Sender:
     def _begin(self, accept: messages.Accept) -> None:
         if accept.job != self._job:
             raise RemoteProtocolError(detail="it receives another job")
+        if self._is_by_content and self._connection.version < SINCE[messages.Held]:
+            raise PeerTooOld
         self._shipment.is_fresh = accept.fresh and not self._connection.is_short  # there it costs nothing
         self._start_reading()
         self._connection.on_join(self._add_stream)
