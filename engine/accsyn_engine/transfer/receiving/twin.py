@@ -25,8 +25,8 @@ class Twin:
 
     __slots__ = ("_facts", "_fd", "digest", "hint")
 
-    def __init__(self, facts: tuple[int, ...], head: bytes, *, is_whole: bool) -> None:
-        self._facts = facts
+    def __init__(self, facts: os.stat_result, head: bytes, *, is_whole: bool) -> None:
+        self._facts = _told_by(facts)
         self._fd: int | None = None
         self.hint = head[0]
         self.digest: bytes | None = head if is_whole else None
@@ -45,7 +45,7 @@ class Twin:
             while got := system.pread(fd, aside, at):
                 hasher.update(aside[:got])
                 at += got
-            found: bytes = hasher.digest() if _facts(fd) == self._facts else _GONE
+            found: bytes = hasher.digest() if self._is_same(os.fstat(fd)) else _GONE
         finally:
             os.close(fd)
         return found
@@ -53,11 +53,15 @@ class Twin:
     def keep(self, root: Root, path: str, mtime: int) -> int:
         """Set its time of change, in ns; returns the descriptor to be synced. Raises OSError, TransferError."""
         self._fd = root.open_read(path)
-        if _facts(self._fd) != self._facts:
+        facts = os.fstat(self._fd)
+        if not self._is_same(facts):
             raise OSError("it was changed meanwhile")
-        if os.fstat(self._fd).st_mtime_ns != mtime:
+        if facts.st_mtime_ns != mtime:
             system.set_mtime(self._fd, path, mtime)
         return self._fd
+
+    def _is_same(self, facts: os.stat_result) -> bool:
+        return _told_by(facts) == self._facts
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -73,17 +77,15 @@ def meet(folder: Folder, name: str, entry: Entry, aside: memoryview) -> Twin | N
     """
     fd = folder.open_read(name)
     try:
-        facts, head = _facts(fd), aside[: min(entry.size, HEAD_SIZE)]
-        is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-        if not is_file or os.fstat(fd).st_size != entry.size or system.pread(fd, head, 0) != len(head):
+        facts = os.fstat(fd)  # before it is read: a change from here on shows when it is to be kept
+        head = aside[: min(entry.size, HEAD_SIZE)]
+        if facts.st_size != entry.size or not stat.S_ISREG(facts.st_mode) or system.pread(fd, head, 0) != len(head):
             return None
-        digest = blake3(head).digest()
-        return Twin(facts, digest, is_whole=len(head) == entry.size) if _facts(fd) == facts else None
+        return Twin(facts, blake3(head).digest(), is_whole=len(head) == entry.size)
     finally:
         os.close(fd)
 
 
-def _facts(fd: int) -> tuple[int, ...]:
+def _told_by(facts: os.stat_result) -> tuple[int, ...]:
     """What tells that a file is another one, or was written to."""
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
