@@ -52,7 +52,7 @@ class Twin:
 
     def keep(self, root: Root, path: str, mtime: int) -> int:
         """Set its time of change, in ns; returns the descriptor to be synced. Raises OSError, TransferError."""
-        self._fd = root.open_read(path)
+        self._fd = root.open_keep(path)
         facts = os.fstat(self._fd)
         if not self._is_same(facts):
             raise OSError("it was changed meanwhile")
