@@ -243,7 +243,7 @@ class Arrival:
     def catch_up(self, aside: memoryview) -> None:
         """Hash what an earlier try left, while other threads write on; or what lies there and may be the same."""
         if (twin := self.twin) is not None:
-            twin.read(self.root, self.path, aside)
+            twin.read(self.root, self.path, aside, lambda: self.twin is twin)
             return
         with self._lock:
             if self.outcome is not Outcome.OPEN:
@@ -327,8 +327,7 @@ class Arrival:
     def restart(self) -> None:
         """Forget the content; all of it is wanted again."""
         with self._lock:
-            self.digest = None
-            self._is_handed_on = False
+            self.digest, self._is_handed_on = None, False
             if self.twin is not None:  # none of it had come
                 self.twin = None
                 return

@@ -270,7 +270,8 @@ class Surveyor:
             if not self._stower.store(group, group[0].start, _NOTHING, _NOTHING):
                 self._committer.take_all(group)
         for arrival in waiting:
-            if arrival.is_open or (arrival.twin is not None and arrival.twin.digest is None):
+            twin = arrival.twin  # a block that comes now takes it away
+            if arrival.is_open or (twin is not None and twin.digest is None):
                 self._resumed.put(arrival)
 
     def _end(self, end: messages.ManifestEnd) -> None:

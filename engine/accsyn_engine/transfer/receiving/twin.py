@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 
 from blake3 import blake3
 
@@ -31,18 +32,18 @@ class Twin:
         self.hint = head[0]
         self.digest: bytes | None = head if is_whole else None
 
-    def read(self, root: Root, path: str, aside: memoryview) -> None:
-        """Hash all of it; what cannot be read, or was changed meanwhile, is like nothing."""
+    def read(self, root: Root, path: str, aside: memoryview, is_wanted: Callable[[], bool]) -> None:
+        """Hash all of it, as long as it is wanted; what cannot be read, or was changed meanwhile, is like nothing."""
         try:
-            self.digest = self._hashed(root, path, aside)
+            self.digest = self._hashed(root, path, aside, is_wanted)
         except (OSError, TransferError):
             self.digest = _GONE
 
-    def _hashed(self, root: Root, path: str, aside: memoryview) -> bytes:
+    def _hashed(self, root: Root, path: str, aside: memoryview, is_wanted: Callable[[], bool]) -> bytes:
         fd = root.open_read(path)
         try:
             hasher, at = blake3(), 0
-            while got := system.pread(fd, aside, at):
+            while is_wanted() and (got := system.pread(fd, aside, at)):
                 hasher.update(aside[:got])
                 at += got
             found: bytes = hasher.digest() if self._is_same(os.fstat(fd)) else _GONE
