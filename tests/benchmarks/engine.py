@@ -8,9 +8,10 @@ from typing import Any, Self
 from tests.benchmarks.peers import Passage
 from tests.benchmarks.sites import of_this_code
 from tests.benchmarks.usage import Meter
+from tests.benchmarks.watch import LogStamps, carried
 from tests.system.world import FINISHED, VENDOR, World
 
-LOOK_S, MOST_LOOK_S = 0.01, 0.3
+LOOK_S, JOB_LOOK_S = 0.005, 5.0  # at the receiver's log; at the job, whose answer costs the engine work
 
 
 class EngineCourse:
@@ -51,13 +52,23 @@ class EngineCourse:
                 "engine": self._server.process.pid,
             },
         )
+        log = LogStamps(self._vendor.log)
         begun = world.clock.monotonic()
         tasks = {"0": {"source": path, "destination": f"{VENDOR}:{path}"}}
         job = world.session().create("job", {"name": path.replace("/", " "), "tasks": tasks})
-        while world.job(job["id"])["status"] not in FINISHED and world.clock.monotonic() < begun + seconds:
-            # The longer it takes the rarer a look: each costs the engine work.
-            world.clock.sleep(min(max((world.clock.monotonic() - begun) / 50, LOOK_S), MOST_LOOK_S))
-        taken = world.clock.monotonic() - begun
+        self._await_word(job, log, begun + seconds)
         ended = world.finished(job["id"], seconds=1)
+        taken = world.clock.monotonic() - begun
         self.usage = meter.read(taken)
         return Passage(ended["size"], taken)
+
+    def _await_word(self, job: dict[str, Any], log: LogStamps, until: float) -> None:
+        """Wait for the receiver's word that all is there, or for another end: to ask the engine costs what is measured."""
+        clock, words = self._world.clock, carried(job)
+        asked = clock.monotonic()
+        while (now := clock.monotonic()) < until and not words.search(log.look()[0]):
+            if now > asked + JOB_LOOK_S:
+                asked = now
+                if self._world.job(job["id"])["status"] in FINISHED:
+                    return
+            clock.sleep(LOOK_S)

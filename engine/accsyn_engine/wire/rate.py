@@ -33,14 +33,15 @@ from dataclasses import dataclass
 FIRST = 128 * 1024  # bytes in the first round trip
 LEAST_RTT = 0.001
 START_GAIN = 3.5  # E lags by a report and half a span: about 2.77 a round trip in effect
-LEAST_GAIN, MOST_GAIN, DEEP_GAIN = 0.5, 2.77, 0.75
+LEAST_GAIN, MOST_GAIN = 0.5, 2.77
 CUT = 0.75  # on overflow; CUBIC's is 0.7 (RFC 9438), BBR has none
-REFRESH = 5.0  # seconds after which the path's own delay is looked at again
+STEP, LONG_STEP = 2.5, 7.5  # seconds between two ebbs; where a round trip is long
+EBB = 3  # rounds that one lasts at most
 MEMORY = 10.0  # seconds: delays, others' presence; six times as long the depth of the queue
 MOST_LOSS, SPARE = 0.25, 0.1  # the most that is taken for random, and how much more than known at once
 SAMPLE = 200  # datagrams on which a loss is judged
-PULSE = 0.1
-FAIR = 0.33  # the share of the link that is aimed at beside others who fill the queue
+FAIR = 0.45  # the share of the link that is aimed at beside others who fill the queue
+GROWTH, YIELD = 0.06, 0.01  # in a round
 START, CRUISE, COMPETE, SILENT = "start", "cruise", "compete", "silent"
 
 
@@ -130,8 +131,12 @@ class _Delays:
         return self.queue
 
     @property
+    def base(self) -> float:
+        return min(self._base, self._before)
+
+    @property
     def queue(self) -> float:
-        return max(0.0, min(self._recent) - min(self._base, self._before)) if self._recent else 0.0
+        return max(0.0, min(self._recent) - self.base) if self._recent else 0.0
 
 
 class _Most:
@@ -157,7 +162,7 @@ class RateControl:
     effect at the next look at `rate`; a capped flow teaches nothing about the path.
     """
 
-    def __init__(self, *, now: float, rtt: float, datagram: int, known: Known | None = None) -> None:
+    def __init__(self, *, now: float, rtt: float, datagram: int, known: Known | None = None, utc: float = 0.0) -> None:
         self.cap: float | None = None
         self.min_rtt = self.srtt = max(rtt, LEAST_RTT)
         self.state = CRUISE if known else START
@@ -173,20 +178,21 @@ class RateControl:
         self._points: deque[Report] = deque()
         self._heard_at = now
         self._delays = _Delays(now)
-        self._touched = now  # when there was no queue
-        self._depth, self._depth_at = math.inf, now  # of the queue, where it overflowed
+        self._full, self._full_at = math.inf, now  # the one-way delay at which the queue overflowed
         self._round = _Round(now)
-        self._drain = self._deep = 0  # rounds
-        self._deep_at = now
-        self._cut_at = self._competed_at = -math.inf
+        self._utc = utc
+        self._ebb, self._ebbed_at, self._in_step = 0, now, False  # rounds it may still take; when the last began
+        self._ebb_from = self._ebb_to = self._expected = 0.0  # the queue, and the seconds it should have fallen alone
+        self._calm = 0  # rounds
+        self._is_suspicious = False
+        self._company, self._part = 0, 0.0  # ebbs in which others held the queue; our share by bytes per second
+        self._cut_at = self._reduced_at = self._competed_at = -math.inf
         self._counted: Report | None = None  # where the count of losses began
         self._high = 0.0  # queue since then
         self._excess, self._excess_at, self._surplus = 0.0, -math.inf, 0.0
-        self._stuck, self._stuck_at, self._expected = 0, 0.0, 0.0  # rounds; queue at the first; seconds it should fall
+        self._stuck = 0  # rounds
+        self._were = deque([self.capacity], maxlen=3)  # capacities at the end of the last rounds
         self._silent_at = now
-        self._competes_at = now
-        self._share, self._pulse = 0.0, 1
-        self._growth: dict[int, float] = {}
 
     @property
     def rate(self) -> float:
@@ -210,10 +216,15 @@ class RateControl:
 
     @property
     def target(self) -> float:
-        """The queue to stand at, in seconds: falls by 1 % of the RTT with every doubling of the rate."""
-        share = 0.133 - 0.01 * math.log2(max(self.capacity, 1.0) / 1e6)
-        wanted = max(self.min_rtt * min(max(share, 0.03), 0.14), 0.002, 3 * self._datagram / max(self.capacity, 1.0))
+        """The queue to stand at, in seconds: falls by 2.5 % of the RTT with every doubling of the rate."""
+        share = 0.06 - 0.025 * math.log2(max(self.capacity, 1.0) / 1.25e8)
+        wanted = max(self.min_rtt * min(max(share, 0.04), 0.2), 0.002, 3 * self._datagram / max(self.capacity, 1.0))
         return min(wanted, max(self._depth / 2, 0.0005))
+
+    @property
+    def _depth(self) -> float:
+        """Of the queue, in seconds; grows where the path's own delay turns out to be less than was thought."""
+        return max(0.0, self._full - self._delays.base) if self._full < math.inf else math.inf
 
     def on_silence(self, now: float) -> None:
         """No report for long although datagrams are out. May be called again and again."""
@@ -254,8 +265,6 @@ class RateControl:
         """Measures over the last part of a round trip: long enough for 16 datagrams and a few reports."""
         target = self.target
         queue = self._delays.add(report.now, report.counted_at - report.sent_at)
-        if queue < max(0.1 * target, 0.0003):
-            self._touched = report.now
         self._round.add(report, rtt, queue)
         part = self.min_rtt / 4 if self.state == START else min(self.min_rtt / 2, 0.25)
         span = max(part, 0.02 if self.state == START else 0.03, 16 * self._datagram / self.capacity)
@@ -299,17 +308,18 @@ class RateControl:
             self._yield(report, is_full=is_full)
         elif self.state == START or loss < self.loss or (self._high > 0.9 * sample.target and not is_high):
             self.loss = min(MOST_LOSS, self.loss + 0.2 * (loss - self.loss))
-        if report.now - self._depth_at > max(6 * MEMORY, 60 * self.min_rtt):
-            self._depth = math.inf
+        if report.now - self._full_at > max(6 * MEMORY, 60 * self.min_rtt):
+            self._full = math.inf
         self._counted, self._high = report, 0.0
         return self._excess
 
     def _yield(self, report: Report, *, is_full: bool) -> None:
-        self._depth_at, self._depth = report.now, self._high
-        if is_full and not self._deep and report.now - self._cut_at > 2 * self.srtt:
-            self.capacity *= CUT
-        if self.state == CRUISE and report.now - self._deep_at > REFRESH:
-            self._deep_at, self._deep, self._drain = report.now, 2, 2
+        self._full_at, self._full = report.now, self._delays.base + self._high
+        if is_full and not self._ebb and report.now - self._reduced_at > 2 * self.srtt:
+            self._reduced_at = report.now
+            self.capacity = min(self.capacity, CUT * max(self._were))
+        if self.state == CRUISE and report.now - self._ebbed_at > 5 * self.srtt:
+            self._begin_ebb(report.now)
         self._cut_at = report.now
 
     def _is_shy(self, now: float) -> bool:
@@ -324,7 +334,7 @@ class RateControl:
         if is_queueing or is_dropping:
             self.state = CRUISE
             self.capacity = min(max(self.capacity, sample.arrival), self._goodput.most / (1 - self.loss))
-            self._drain, self._deep = 2, 1
+            self._begin_ebb(report.now)
             self._round.mark = self._started_at = report.now
             self._steer(report, sample)
             return
@@ -336,99 +346,112 @@ class RateControl:
         """What the start sent too much is still coming in: it tells how deep the queue is, and nothing about others."""
         self._counted, self._high = None, max(self._high, sample.queue)
         if sample.loss > self.loss + SPARE:
-            self._depth, self._depth_at = self._high, report.now
+            self._full_at, self._full = report.now, self._delays.base + self._high
         self._steer(report, sample)
 
     def _learn(self, report: Report, sample: _Sample) -> None:
         """Capacity from arrivals: both ways while a queue stands, upwards only without one."""
         excess = self._overflow(report, sample)
+        is_busy = sample.queue > 0.3 * sample.target
+        if self._ebb and is_busy and self._expected < 1.3 * self._ebb_from:
+            self._ebb_to = sample.queue
+            self._expected += max(0.0, 1 - sample.pace / self.capacity) * sample.passed
         if self.state == COMPETE:
             return
-        is_busy = sample.queue > 0.3 * sample.target
         rate = sample.arrival * (1 - excess)
         if self._is_shy(report.now):
             rate = min(rate, max(sample.pace, self.capacity))
         # What never arrived proves little: or the drops of a shallow queue would be taken for bad luck, and for room.
         rate = min(rate, max(self.capacity, self._goodput.most / (1 - min(self.loss + SPARE, MOST_LOSS))))
         weight = min(1.0, 2 * sample.passed / self.min_rtt)
-        if is_busy and sample.pace < 0.95 * self.capacity:
-            self._expected += (1 - sample.pace / self.capacity) * sample.passed
         if excess or (is_busy and sample.pace >= 0.97 * self.capacity):
             self.capacity += weight * (rate - self.capacity)
             self.capacity = min(self.capacity, 2 * max(sample.pace, sample.arrival * (1 - sample.loss)))
-        elif is_busy and rate < self.capacity:
+        elif is_busy and rate < self.capacity and not self._ebb:
             self.capacity += 0.5 * weight * (rate - self.capacity)  # sent less: others may have taken its place
         elif not is_busy and rate > self.capacity:
             self.capacity += weight * (rate - self.capacity)
 
     def _steer(self, report: Report, sample: _Sample) -> None:
-        if self.state == COMPETE:
-            self._pace = self.capacity * (1 + PULSE * self._pulse)
-            return
         coming = max(0.0, sample.queue + report.in_flight / self.capacity - (report.now - report.sent_at))
-        target = self.target if not self._drain else -0.05 * self.min_rtt
+        target = self.target
         gain = 1 + (target - coming) / self.min_rtt
+        if self.state == COMPETE:
+            gain = 1.0
+        elif self._is_suspicious:
+            gain = max(gain, 1.0)
+        if self._ebb:
+            gain = min(1.0, 1 - 6 * (coming / self.min_rtt + 0.005))
         if self._level and sample.queue < 0.3 * target:
             gain = max(gain, 1 + target / self.min_rtt * 2**self._level)
         if report.now - self._cut_at < 2 * self.srtt:
             gain = min(gain, 1.0)
-        if self._deep:
-            gain = min(gain, DEEP_GAIN)
         self._gain = min(max(gain, LEAST_GAIN), MOST_GAIN)
         self._pace = self.capacity * self._gain
 
     # once a round
     def _end_round(self, report: Report, sample: _Sample) -> None:
         seen = self._round
-        if self.state == COMPETE:
+        if self._ebb:
+            self._go_on_with_ebb(report, sample)
+        elif self.state == COMPETE:
             self._compete(report, sample)
-        elif self.state == CRUISE:
+        if self.state == CRUISE:
             is_idle = seen.most < 0.3 * sample.target and not seen.is_limited and sample.pace > 0.95 * self.capacity
             self._level = min(self._level + 1, 1 if self._is_shy(report.now) else 6) if is_idle else 0
-            self._judge_queue(report, sample)
         if self.state != START:
             if not seen.is_limited and sample.pace > 0.7 * self.capacity:
                 self._proven = self.capacity
             self.min_rtt = max(LEAST_RTT, seen.rtt - seen.least)
-        self._deep = max(0, self._deep - 1)
-        if self._drain:
-            self._drain = self._drain - 1 if self._touched < seen.mark else 0
-        elif self.state == CRUISE and report.now - self._touched > max(REFRESH, 15 * self.min_rtt):
-            self._drain, self._touched = 2, report.now
+        self._were.append(self.capacity)
         self._round = _Round(report.now, report)
 
-    def _judge_queue(self, report: Report, sample: _Sample) -> None:
-        """A queue that stays although less is sent: is it ours, another's, or has the path become longer?"""
+        self._stuck = self._stuck + 1 if seen.least > 2 * sample.target + 0.002 else 0
+        is_urgent = self._stuck >= 4 and report.now - self._ebbed_at > 5 * self.srtt and self.state == CRUISE
+        is_time = self._step(report.now) > self._step(self._ebbed_at) and self.state != START
+        if not self._ebb and (is_urgent or is_time):
+            self._begin_ebb(report.now, in_step=is_time)
+
+    def _step(self, now: float) -> int:
+        """By the clock that all senders have in common."""
+        return int((now + self._utc) // (STEP if self.min_rtt < 0.4 else LONG_STEP))
+
+    def _begin_ebb(self, now: float, *, in_step: bool = False) -> None:
+        """Empty the queue, so that all who stand at it see the path's own delay."""
+        self._ebb, self._ebbed_at, self._in_step = EBB, now, in_step
+        self._ebb_from = self._ebb_to = self._delays.queue
+        self._expected = 0.0
+
+    def _go_on_with_ebb(self, report: Report, sample: _Sample) -> None:
         seen = self._round
-        if seen.least < 2 * sample.target + 0.002:
-            self._stuck, self._expected = 0, 0.0
+        is_empty = seen.least < max(0.25 * sample.target, 0.0003)
+        self._ebb = 0 if is_empty else self._ebb - 1
+        if self._ebb or self._expected < max(0.03 * self.min_rtt, 0.002):
             return
-        if not self._stuck:
-            self._stuck_at, self._expected = seen.least, 0.0
-        self._stuck += 1
-        if self._stuck < 4 or self._expected < max(0.15 * self.min_rtt, 0.005):
-            return
-        share = (self._stuck_at - seen.least) / self._expected
-        if share < 0.15 and seen.is_flat:
-            self._stuck, self._level = 0, 3
+        share = (self._ebb_from - self._ebb_to) / self._expected
+        is_overflowing = report.now - self._cut_at < 2 * STEP
+        if share < 0.15 and seen.is_flat and seen.least > 2 * sample.target + 0.002 and not is_overflowing:
+            self.state, self._level, self._company, self._is_suspicious = CRUISE, 3, 0, False
             self._delays.forget(report.now, seen.delay)
-            self._touched, seen.least = report.now, 0.0
-        elif self._stuck >= 10:
-            self._stuck = 0
-            if share < 0.6:
-                self.state, self._competes_at = COMPETE, report.now
-                self._share, self._pulse, self._growth = share, 1, {}
+            seen.least = 0.0
+        elif self._in_step and share > -0.2:  # or another begins just now
+            self._judge(max(share, 0.05))
+
+    def _judge(self, share: float) -> None:
+        """Who lowers the queue by less than is sent less has not the whole of it."""
+        self._is_suspicious = share < 0.8
+        self._company = min(self._company + 1, 2) if self._is_suspicious else max(self._company - 1, 0)
+        if self._company < 2:
+            self.state = CRUISE
+            return
+        part = share / self.capacity
+        self._part = part if self.state == CRUISE else self._part + 0.3 * (part - self._part)
+        self.state, self._calm = COMPETE, 0
 
     def _compete(self, report: Report, sample: _Sample) -> None:
-        """What was sent at one pulse is reported during the next, which has the other sign."""
         self._competed_at = report.now
-        first = self._round.first or report
-        over = max(1e-6, report.sent_at - first.sent_at)
-        self._growth[-self._pulse] = (report.counted_at - first.counted_at) / over - 1
-        if len(self._growth) == 2:
-            share = (self._growth[1] - self._growth[-1]) / (2 * PULSE)
-            self._share += 0.1 * (min(max(share, -0.5), 1.5) - self._share)
-            self.capacity *= 1 + 0.03 * (FAIR - self._share)
-        self._pulse = -self._pulse
-        if self._round.most < sample.target or report.now - self._competes_at > MEMORY:
-            self.state, self._level = CRUISE, 0
+        self.capacity *= 1 + min(max(0.1 * (FAIR / (self._part * self.capacity) - 1), -YIELD), GROWTH)
+        self.capacity = min(self.capacity, 1.25 * sample.arrival)
+        self._calm = self._calm + 1 if self._round.most < sample.target else 0
+        if self._calm >= 5:
+            self.state, self._company, self._is_suspicious = CRUISE, 0, False

@@ -49,7 +49,7 @@ def connected(streams: int = 2) -> tuple[Connection, Connection]:
     connection = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
     listening = expectation.wait()
     for end in (listening, connection):
-        end.wait_for(streams)
+        end.wait_for(end.streams)
     return listening, connection
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -40,19 +41,49 @@ def is_listening(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_awaited_peer_gets_its_channels_and_the_port_closes(gate: Gate) -> None:
+def test_on_a_short_line_the_awaited_peer_gets_one_bulk_channel_and_the_port_closes(gate: Gate) -> None:
     here, there = tickets(streams=3)
     expectation = gate.expect(here, deadline_s=10)
     assert PORTS[0] <= expectation.port <= PORTS[1]
     far = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
     near = expectation.wait()
     for end in (near, far):
-        end.wait_for(3)
-    assert len(near.bulk) == len(far.bulk) == 3
+        end.wait_for(1)
+    assert len(near.bulk) == len(far.bulk) == 1
     assert {channel.socket.version() for channel in (near.session, *near.bulk)} == {"TLSv1.3"}
     assert not is_listening(expectation.port)
     near.close()
     far.close()
+
+
+def test_a_bulk_channel_that_breaks_while_it_opens_is_opened_again(gate: Gate) -> None:
+    here, there = tickets()
+    expectation = gate.expect(here, deadline_s=10)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        threading.Thread(target=pass_on_all_but_the_second, args=(door, expectation.port), daemon=True).start()
+        far = connect(there, LOCAL, door.getsockname()[1], deadline_s=10, clock=CLOCK)
+        near = expectation.wait()
+        for end in (near, far):
+            end.wait_for(1)
+            end.close()
+
+
+def pass_on_all_but_the_second(door: socket.socket, port: int) -> None:
+    """A door before a port that turns its second visitor away."""
+    for number in range(3):
+        visitor, _ = door.accept()
+        if number == 1:
+            visitor.close()
+            continue
+        host = socket.create_connection(("127.0.0.1", port))
+        for one, other in ((visitor, host), (host, visitor)):
+            threading.Thread(target=carry, args=(one, other), daemon=True).start()
+
+
+def carry(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError), one, other:
+        while some := one.recv(65536):
+            other.sendall(some)
 
 
 def test_two_tickets_share_a_port_and_each_gets_its_own_peer(gate: Gate) -> None:
@@ -63,7 +94,7 @@ def test_two_tickets_share_a_port_and_each_gets_its_own_peer(gate: Gate) -> None
         far = connect(there, LOCAL, expectation.port, deadline_s=10, clock=CLOCK)
         near = expectation.wait()
         assert near.ticket == here
-        near.wait_for(2)
+        near.wait_for(near.streams)
         near.close()
         far.close()
     assert not is_listening(expectations[0].port)

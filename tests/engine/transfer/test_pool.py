@@ -4,12 +4,12 @@ import pytest
 
 from accsyn_engine.transfer.belt import Ended
 from accsyn_engine.transfer.transport.pool import Pool
-from accsyn_engine.wire.datagram import BLOCK
+from accsyn_engine.wire.datagram import BLOCK, TAG
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 from tests.engine.transfer.test_outlet import Worker
 
-SMALL, LARGE = HEAD_ROOM + BLOCK, HEAD_ROOM + MAX_PAYLOAD
+SMALL, LARGE = HEAD_ROOM + BLOCK + TAG, HEAD_ROOM + MAX_PAYLOAD + TAG
 
 
 @pytest.mark.parametrize(("capacity", "size"), [(1, SMALL), (BLOCK, SMALL), (BLOCK + 1, LARGE), (MAX_PAYLOAD, LARGE)])

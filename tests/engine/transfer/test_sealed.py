@@ -7,9 +7,11 @@ from contextlib import closing
 import pytest
 
 from accsyn_engine.transfer.errors import PeerLost
-from accsyn_engine.transfer.transport.sealed import HEAD, TAG, SealedReader, SealedWriter
+from accsyn_engine.transfer.transport.sealed import HEAD, SealedReader, SealedWriter
+from accsyn_engine.wire.datagram import TAG
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD
+from accsyn_engine.wire.session import HEAD_ROOM
 
 SECRET = bytes(range(32))
 HELLO, WORLD = memoryview(b"hello"), memoryview(b"world")
@@ -22,13 +24,19 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield here, there
 
 
+def write(writer: SealedWriter, position: int, content: memoryview) -> None:
+    buffer = memoryview(bytearray(HEAD_ROOM + len(content) + TAG))
+    buffer[HEAD_ROOM : HEAD_ROOM + len(content)] = content
+    writer.write(buffer, position, len(content))
+
+
 def frames(*contents: memoryview) -> list[bytes]:
     """What the writer puts onto the line for these contents, one after the other from position 0."""
     here, there = socket.socketpair()
     with closing(here), closing(there):
         writer, found, position = SealedWriter(here, SECRET), [], 0
         for content in contents:
-            writer.write(position, content)
+            write(writer, position, content)
             found.append(there.recv(HEAD.size + len(content) + TAG))
             position += len(content)
         return found
@@ -38,7 +46,7 @@ def test_blocks_come_out_as_they_went_in(pair: tuple[socket.socket, socket.socke
     here, there = pair
     writer, reader = SealedWriter(here, SECRET), SealedReader(there, SECRET)
     for position, content in ((0, HELLO), (1 << 40, WORLD)):
-        writer.write(position, content)
+        write(writer, position, content)
         block = reader.read()
         assert (block.position, bytes(block.payload)) == (position, bytes(content))
 

@@ -261,7 +261,7 @@ class Tcp:
     def __init__(self, world: World, link: Link, rtt: float, *, start: float = 0.0) -> None:
         self.world, self.link, self.rtt = world, link, rtt
         self.window = 10.0 * DATAGRAM
-        self.pacing = math.inf
+        self.pacing = 2 * self.window / rtt
         self.sent = self.acked = self.delivered = self.lost = 0
         self.delivered_at = start
         self.srtt = rtt
@@ -272,7 +272,7 @@ class Tcp:
 
     def _tick(self) -> None:
         now = self.world.now
-        self.credit = min(self.credit + self.pacing * (now - self.last), 64 * DATAGRAM)
+        self.credit = min(self.credit + self.pacing * (now - self.last), max(4 * DATAGRAM, 0.004 * self.pacing))
         self.last = now
         if self.acked < self.sent and now - max(self.delivered_at, self.rescued_at) > max(1.0, 2 * self.srtt):
             self.rescued_at, self.acked = now, self.sent  # time out: all of it is lost
@@ -313,32 +313,36 @@ class Tcp:
 
 
 class Cubic(Tcp):
-    """RFC 9438, with HyStart's delay test (RFC 9406) reduced to one line."""
+    """RFC 9438, with HyStart's delay test (RFC 9406) reduced to one line and proportional rate reduction (RFC 6937)."""
 
-    _peak = 0.0
+    _peak = _start = 0.0
     _epoch = -1.0
     _reduced_at = -1.0
     _is_slow_start = True
+    _is_reducing = False
     _best = math.inf
 
     def on_ack(self, size: int, lost: int, rtt: float, sent_at: float, delivery: float) -> None:
         now = self.world.now
         self._best = min(self._best, rtt)
-        self.pacing = 2 * self.window / self.srtt
+        self.pacing = (2 if self._is_slow_start else 1.2) * self.window / self.srtt  # as Linux does
         if lost > 0 and sent_at > self._reduced_at:
             self._peak = self.window * (0.85 if self.window < self._peak else 1)
-            self.window = max(2 * DATAGRAM, self.window * 0.7)
+            self._start = max(2 * DATAGRAM, self.window * 0.7)
             self._reduced_at = self._epoch = now
-            self._is_slow_start = False
+            self._is_slow_start, self._is_reducing = False, True
+        if self._is_reducing:
+            self.window = max(self._start, self.window - 0.3 * (size + lost))
+            self._is_reducing = self.window > self._start
         elif self._is_slow_start:
             self.window += size
             if rtt > self._best + max(0.004, min(0.016, self._best / 8)):
                 self._is_slow_start = False
-                self._peak, self._epoch = self.window, now
+                self._peak, self._start, self._epoch = 0.0, self.window, now
         else:
-            peak = self._peak / DATAGRAM
-            period = ((peak - self.window / DATAGRAM if self._epoch == now else peak * 0.3) / 0.4) ** (1 / 3)
-            target = (0.4 * (now - self._epoch + self.srtt - period) ** 3 + peak) * DATAGRAM
+            origin = max(self._peak, self._start) / DATAGRAM
+            period = ((origin - self._start / DATAGRAM) / 0.4) ** (1 / 3)
+            target = (0.4 * (now - self._epoch + self.srtt - period) ** 3 + origin) * DATAGRAM
             target = min(max(target, self.window), 1.5 * self.window)
             self.window += (target - self.window) * size / self.window + 0.53 * DATAGRAM * size / self.window * 0.1
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import operator
 import os
 import secrets
 import stat
@@ -86,7 +87,7 @@ class Root:
         """The names in one folder, sorted, without our own partial files."""
         with told(check(path)):
             found = self._tree.scan(path)
-        found.sort(key=lambda entry: os.fsencode(entry[0]))
+        found.sort(key=operator.itemgetter(0))
         return [read_stat(join(path, name), facts) for name, facts in found if not is_hidden(name)]
 
     def walk(self, path: str) -> Iterator[Stat]:

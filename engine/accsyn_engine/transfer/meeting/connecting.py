@@ -20,6 +20,7 @@ from accsyn_engine.wire import messages
 
 CONNECT_SLICE_S = 5.0  # one attempt at one address
 RETRY_S = 0.2
+JOIN_TRIES = 10  # of the first bulk connection; on a short line there is no other
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,22 @@ class _Way:
     context: ssl.SSLContext
     address: str
     port: int
+    clock: Clock
 
     def open_bulk(self, connection: Connection, numbers: range) -> None:
-        """Open bulk connections side by side; one that cannot be opened is not missed as long as others are there."""
+        """Open bulk connections side by side; one that cannot be opened is missed only where no other is there."""
         for number in numbers:
             work = partial(self._join, connection, number)
             threading.Thread(target=work, name="bulk-opening", daemon=True).start()
 
     def _join(self, connection: Connection, number: int) -> None:
+        for _ in range(JOIN_TRIES):
+            self._try_to_join(connection, number)
+            if connection.bulk:
+                return
+            self.clock.sleep(RETRY_S)
+
+    def _try_to_join(self, connection: Connection, number: int) -> None:
         with contextlib.suppress(TransferError, OSError):
             channel = open_channel(self.ticket, self.context, self.address, self.port, CONNECT_SLICE_S)
             try:
@@ -59,23 +68,23 @@ def connect(ticket: Ticket, addresses: Sequence[str], port: int, *, deadline_s: 
     """
     context = context_for(ticket, server=False)
     session, address = _first(ticket, context, addresses, port, deadline_s=deadline_s, clock=clock)
-    way = _Way(ticket, context, address, port)
+    way = _Way(ticket, context, address, port, clock)
     try:
         connection = _greet(way, session)
     except BaseException:
         session.release()
         raise
-    way.open_bulk(connection, range(1, ticket.streams + 1))
+    way.open_bulk(connection, range(1, connection.streams + 1))
     return connection
 
 
 def _greet(way: _Way, session: Channel) -> Connection:
     ticket, lane = way.ticket, _lane(session)
     connection = Connection(ticket, session, lane)
-    most = ticket.streams
+    most = connection.streams
     if not connection.is_short:
         most = MOST_STREAMS
-        rest = range(ticket.streams + 1, most + 1)
+        rest = range(connection.streams + 1, most + 1)
         connection.on_bad_line = lambda: way.open_bulk(connection, rest)
     secret = lane.secret if lane is not None else bytes(messages.SECRET_SIZE)
     session.send(messages.Hello(session.session.version, ticket.transfer, most, secret))

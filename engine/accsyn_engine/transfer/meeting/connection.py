@@ -39,6 +39,11 @@ class Connection:
         return self.rtt is not None and self.rtt < SHORT_S
 
     @property
+    def streams(self) -> int:
+        """How many bulk connections begin; on a short line a second one would only take processors from the first."""
+        return 1 if self.is_short else self.ticket.streams
+
+    @property
     def patience_s(self) -> float:
         """How long datagrams are waited for before the streams begin."""
         return max(HOLD_S, HOLD_RTTS * (self.rtt or USUAL_RTT_S))

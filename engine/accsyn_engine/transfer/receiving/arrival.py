@@ -82,6 +82,7 @@ class Arrival:
         "_is_handed_on",
         "_is_stored",
         "_lock",
+        "_partial_name",
         "_writers",
         "device",
         "digest",
@@ -97,22 +98,19 @@ class Arrival:
     )
 
     def __init__(self, index: int, entry: Entry, start: int) -> None:
-        self.index = index
-        self.entry = entry
-        self.start = start
+        self.index, self.entry, self.start = index, entry, start
         self.outcome = Outcome.OPEN
         self.digest: bytes | None = EMPTY_DIGEST if entry.kind is Kind.FILE and not entry.size else None
         self.is_repaired = False
         self.site: Site | None = None
-        self.folder = self.name = ""
+        self.folder = self.name = self._partial_name = ""
         self.twin: Twin | None = None  # what lies there, as long as it may be the same
         self.device = 0  # the disk that holds it, once it is stored
         self._lock = threading.Lock()
         self._writers = 0
         self._body: _Body | None = None
-        self._is_stored = False
+        self._is_stored = self._is_handed_on = False
         self._found: bytes | None = None  # the digest of what was stored
-        self._is_handed_on = False
 
     def place(self, site: Site, folder: str, name: str) -> None:
         """Say where the file will land."""
@@ -138,8 +136,10 @@ class Arrival:
 
     @property
     def partial_name(self) -> str:
-        assert self.site is not None  # noqa: S101  # placed first
-        return partial_name(self.site.job, self.path, self.entry)
+        if not self._partial_name:
+            assert self.site is not None  # noqa: S101  # placed first
+            self._partial_name = partial_name(self.site.job, self.path, self.entry)
+        return self._partial_name
 
     @property
     def is_small(self) -> bool:
@@ -372,8 +372,8 @@ class Arrival:
         return self._body is not None and self._body.fd is not None
 
     def _drop_fd(self) -> None:
-        if self.twin is not None:
-            self.twin.close()
+        if (twin := self.twin) is not None:
+            twin.close()
         if self._body is not None and self._body.fd is not None:
             os.close(self._body.fd)
             self._body.fd = None

@@ -88,7 +88,7 @@ class Surveyor:
         self._comparison = comparison  # None where size and time of change decide
         self._folds = folds
         self._finish = finish
-        self._items: dict[int, Item] = {}
+        self._places: dict[int, tuple[Site, str]] = {}  # by task: where its item lies
         self._sites: dict[Path, Site] = {}
         self._folded: dict[Site, set[bytes] | None] = {}  # None where the disk tells names apart
         self._coming: dict[tuple[Site, str], Arrival] = {}
@@ -171,18 +171,21 @@ class Surveyor:
     def _place(self, arrival: Arrival) -> Site:
         """Where an entry lands: below the destination of its task and nowhere else."""
         task = arrival.entry.task
-        if task not in self._items:
-            try:
-                self._items[task] = self._destination(task)
-            except LookupError as error:
-                raise RemoteProtocolError(detail="a file of a task that was not announced") from error
-        item = self._items[task]
-        if item.root not in self._sites:
-            self._sites[item.root] = Site(Root(item.root), self._job, self._gauge)
-        folder, name = split(join(item.path, names.to_text(arrival.entry.path)))
-        site = self._sites[item.root]
+        if task not in self._places:
+            self._places[task] = self._find_place(task)
+        site, path = self._places[task]
+        folder, name = split(join(path, names.to_text(arrival.entry.path)))
         arrival.place(site, folder, name)
         return site
+
+    def _find_place(self, task: int) -> tuple[Site, str]:
+        try:
+            item = self._destination(task)
+        except LookupError as error:
+            raise RemoteProtocolError(detail="a file of a task that was not announced") from error
+        if item.root not in self._sites:
+            self._sites[item.root] = Site(Root(item.root), self._job, self._gauge)
+        return self._sites[item.root], item.path
 
     def _look_at_file(self, arrival: Arrival, site: Site) -> None:
         self._check_twins(arrival, site)
@@ -241,7 +244,7 @@ class Surveyor:
         self._coming[key] = arrival
         if len(self._coming) > self._most_coming:
             self._coming = {key: arrival for key, arrival in self._coming.items() if arrival.outcome is Outcome.OPEN}
-            self._most_coming = len(self._coming) + FEWEST_COMING
+            self._most_coming = 2 * len(self._coming) + FEWEST_COMING
         if site not in self._folded:
             self._folded[site] = set() if self._folds(site.root) else None
         folded = self._folded[site]

@@ -22,6 +22,7 @@ from accsyn_engine.wire.messages import HEAD_SIZE, MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 
 DIGESTS_AT_ONCE = 256
+SPARED = 4  # a quarter of a block may stay empty, so that a small file is not cut: whole ones cost the receiver less
 
 
 class Blocks:
@@ -37,10 +38,12 @@ class Blocks:
         self._filled = 0
         self._capacity = 0
 
-    def room(self, position: int) -> memoryview:
-        """Where bytes of the stream from `position` go; never empty."""
-        if self._buffer is not None and position != self._start + self._filled:
-            self.flush()
+    def room(self, position: int, whole: int = 0) -> memoryview:
+        """Where bytes of the stream from `position` go; never empty, and for `whole` bytes if that wastes little."""
+        if self._buffer is not None:
+            left = self._capacity - self._filled
+            if position != self._start + self._filled or left < min(whole, self._capacity // SPARED):
+                self.flush()
         if self._buffer is None:
             self._start, self._filled, self._capacity = position, 0, self._size()
             self._buffer = self._pool.get(self._capacity)
@@ -55,7 +58,7 @@ class Blocks:
     def put(self, position: int, content: memoryview) -> None:
         """Take content that was read already."""
         while content:
-            room = self.room(position)[: len(content)]
+            room = self.room(position, len(content))[: len(content)]
             room[:] = content[: len(room)]
             content = content[len(room) :]
             position += len(room)
@@ -144,8 +147,8 @@ class Reading:
         if parcel.hint is not None:
             compared: bytes = self._compare(fd, parcel).digest()
             return compared
-        room = self._blocks.room(parcel.start)
         size = parcel.entry.size
+        room = self._blocks.room(parcel.start, size)
         if len(room) < size:
             return self._send_in_pieces(fd, parcel)
         view = room[:size]

@@ -208,7 +208,7 @@ class Sender:
         secret = secrets.token_bytes(messages.SECRET_SIZE)
         channel.send(messages.Seal(secret))
         sealed = SealedWriter(channel.socket, secret)
-        return lambda filled: sealed.write(filled.position, filled.content)
+        return lambda filled: sealed.write(filled.buffer, filled.position, filled.length)
 
     def _lose(self, channel: Channel, error: OSError) -> None:
         """A bulk connection died: what may be lost goes another way, if there is one."""

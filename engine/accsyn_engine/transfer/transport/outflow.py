@@ -74,7 +74,8 @@ class Outflow:
         now = clock.monotonic()
         self._rtt = rtt
         self._known = known
-        self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known)
+        utc = clock.now_ms() / 1000 - now
+        self.rate = RateControl(now=now, rtt=rtt, datagram=SIZES[1], known=known, utc=utc)
         self.book = Scoreboard()
         line.on_sent = self._note_bare
         pool.resize(self._memory())

@@ -5,27 +5,28 @@ from __future__ import annotations
 import threading
 
 from accsyn_engine.transfer.belt import Ended
-from accsyn_engine.wire.datagram import BLOCK
+from accsyn_engine.wire.datagram import BLOCK, TAG
 from accsyn_engine.wire.messages import MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 
 _SIZES = (BLOCK, MAX_PAYLOAD)
+_AROUND = HEAD_ROOM + TAG
 
 
 class Pool:
-    """Buffers of two sizes, for datagrams and for streams, each with room for a frame's head in front."""
+    """Buffers of two sizes, for datagrams and for streams, each with room for a head and a seal around."""
 
     def __init__(self, most: int) -> None:
         self._changed = threading.Condition()
         self._most = most
-        self._free: dict[int, list[memoryview]] = {HEAD_ROOM + size: [] for size in _SIZES}
+        self._free: dict[int, list[memoryview]] = {_AROUND + size: [] for size in _SIZES}
         self._out = 0  # bytes handed out
         self._kept = 0  # bytes free
         self._is_over = False
 
     def get(self, capacity: int) -> memoryview:
         """A buffer for `capacity` bytes of content after its head; waits for one. Raises Ended."""
-        size = HEAD_ROOM + next(size for size in _SIZES if capacity <= size)
+        size = _AROUND + next(size for size in _SIZES if capacity <= size)
         with self._changed:
             while self._out + size > self._most and self._out and not self._is_over:
                 self._changed.wait()

@@ -19,11 +19,12 @@ from cryptography.exceptions import InvalidTag
 from accsyn_engine.transfer.errors import PeerLost, lost_on_os_error
 from accsyn_engine.transfer.transport.sealing import Keys
 from accsyn_engine.wire.codec import MAX_POSITION
+from accsyn_engine.wire.datagram import TAG
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD, Block
+from accsyn_engine.wire.session import HEAD_ROOM
 
 HEAD = struct.Struct(">IQ")
-TAG = 16
 NONCE_SIZE = 12
 
 
@@ -34,17 +35,15 @@ class SealedWriter:
         self._socket = sock
         self._keys = Keys(secret, by_connector=True)
         self._number = 0
-        self._frame = memoryview(bytearray(HEAD.size + MAX_PAYLOAD + TAG))
 
-    def write(self, position: int, content: memoryview) -> None:
-        """Raises OSError."""
-        end = HEAD.size + len(content) + TAG
-        head = self._frame[: HEAD.size]
-        HEAD.pack_into(head, 0, len(content), position)
-        key, nonce = self._keys.of(self._number), _nonce(self._number)
-        key.encrypt_into(nonce, content, head, self._frame[HEAD.size : end])
+    def write(self, buffer: memoryview, position: int, length: int) -> None:
+        """Seal `length` bytes of content in their place, after HEAD_ROOM, and send them. Raises OSError."""
+        body = buffer[HEAD_ROOM : HEAD_ROOM + length + TAG]
+        head = buffer[HEAD_ROOM - HEAD.size : HEAD_ROOM]
+        HEAD.pack_into(head, 0, length, position)
+        self._keys.of(self._number).encrypt_into(_nonce(self._number), body[:length], head, body)
         self._number += 1
-        socket.socket.sendall(self._socket, self._frame[:end])
+        socket.socket.sendall(self._socket, buffer[HEAD_ROOM - HEAD.size : HEAD_ROOM + length + TAG])
 
 
 class SealedReader:
@@ -54,20 +53,19 @@ class SealedReader:
         self._socket = sock
         self._keys = Keys(secret, by_connector=True)
         self._number = 0
-        self._frame = memoryview(bytearray(HEAD.size + MAX_PAYLOAD + TAG))
-        self._content = memoryview(bytearray(MAX_PAYLOAD))
+        self._head = memoryview(bytearray(HEAD.size))
+        self._body = memoryview(bytearray(MAX_PAYLOAD + TAG))
 
     def read(self) -> Block:
         """Raises PeerLost, RemoteProtocolError."""
-        head = self._frame[: HEAD.size]
-        self._fill(head)
-        length, position = HEAD.unpack(head)
+        self._fill(self._head)
+        length, position = HEAD.unpack(self._head)
         if not 0 < length <= MAX_PAYLOAD or position > MAX_POSITION:
             raise RemoteProtocolError(detail="a sealed block has an impossible size or place")
-        sealed, content = self._frame[HEAD.size : HEAD.size + length + TAG], self._content[:length]
-        self._fill(sealed)
-        try:
-            self._keys.of(self._number).decrypt_into(_nonce(self._number), sealed, head, content)
+        body, content = self._body[: length + TAG], self._body[:length]
+        self._fill(body)
+        try:  # in its place: what does not prove itself is not looked at
+            self._keys.of(self._number).decrypt_into(_nonce(self._number), body, self._head, content)
         except InvalidTag as error:
             raise RemoteProtocolError(detail="a sealed block does not prove itself") from error
         self._number += 1
