@@ -44,6 +44,7 @@ class Wanted:
     streams: int
     is_fresh: bool  # nothing of this job lies at the receiver
     other: str  # the other agent
+    is_by_content: bool  # what lies at the receiver is compared by its content
     probe: Probe | None  # the line is to be measured, and nothing moved
 
     @classmethod
@@ -54,6 +55,7 @@ class Wanted:
             role=data["role"],
             streams=int(data["streams"]),
             is_fresh=bool(data.get("fresh")),
+            is_by_content=data.get("compare") == "content",
             other=str(data.get("other") or ""),
             probe=Probe(float(probe["seconds"]), int(probe["bytes"])) if (probe := data.get("probe")) else None,
         )
@@ -155,18 +157,22 @@ class Attempt:
 
     def _moved(self, connection: Connection, tasks: Tasks) -> Outcome:
         job, clock, fresh = self._wanted.job, self._tools.clock, self._wanted.is_fresh
+        by_content = self._wanted.is_by_content
         if (probe := self._wanted.probe) is not None:
             return self._probed(connection, probe)
         if self._wanted.role == "sender":
             line = self._tools.lines.to(self._wanted.other)
-            return send(connection, tasks.sources(), self._control, job=job, clock=clock, line=line, fresh=fresh)
+            sources = tasks.sources()
+            return send(
+                connection, sources, self._control, job=job, clock=clock, line=line, fresh=fresh, by_content=by_content
+            )
 
         def destination(task: int) -> Item:
             item = tasks.destination(task)
             self._into = self._into or item
             return item
 
-        return receive(connection, destination, self._control, job=job, clock=clock, fresh=fresh)
+        return receive(connection, destination, self._control, job=job, clock=clock, fresh=fresh, by_content=by_content)
 
     def _probed(self, connection: Connection, probe: Probe) -> Outcome:
         """Measure the line instead of moving files."""

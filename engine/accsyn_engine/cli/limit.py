@@ -67,7 +67,7 @@ def set_limit(
         raise click.UsageError("Give --speed, --schedule or --timezone.")
     if timezone is not None and kind != "workspace":
         raise click.UsageError("The time zone is the workspace's: limit set workspace --timezone ZONE.")
-    entity = _entity(engine, kind, name)
+    entity = entity_of(engine, kind, name)
     for setting, value in wanted.items():
         if value is not None:
             engine.result("PUT", "setting", {"entitytype": ENTITIES[kind], "name": setting, "value": value}, id=entity)
@@ -81,13 +81,14 @@ def set_limit(
 @json_option
 def clear(engine: Engine, *, kind: str, name: str | None, as_json: bool) -> None:
     """Take the cap and the schedule of KIND NAME away."""
-    entity = _entity(engine, kind, name)
+    entity = entity_of(engine, kind, name)
     for setting in (SPEED, SCHEDULE):
         engine.result("DELETE", "setting", {"entitytype": ENTITIES[kind], "name": setting}, id=entity)
     _print(engine, kind, entity, as_json=as_json)
 
 
-def _entity(engine: Engine, kind: str, name: str | None) -> str | None:
+def entity_of(engine: Engine, kind: str, name: str | None) -> str | None:
+    """Find the id of what a command line names; None for the workspace."""
     if kind == "workspace":
         return None
     if name is None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import click
 
-from accsyn_engine.cli import acl, agent, demo, hook, init, job, limit, path, relay, serve, share, user
+from accsyn_engine.cli import acl, agent, compare, demo, hook, init, job, limit, path, relay, serve, share, user
 from accsyn_engine.cli.output import print_error
 from accsyn_plugins.errors import AccsynError
 
@@ -43,7 +43,7 @@ def program() -> None:
 
 for command in (
     init.init, serve.serve, agent.agent, relay.relay, demo.demo, user.user, share.share, acl.acl, job.job, hook.hook,
-    limit.limit, path.path,
+    limit.limit, compare.compare, path.path,
 ):  # fmt: skip  # in the order people meet them
     program.add_command(command)
 

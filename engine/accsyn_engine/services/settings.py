@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import delete as erase
 from sqlalchemy import insert, select
 
+from accsyn_engine.jobs import compare
 from accsyn_engine.jobs.schedule import LIMITS, TIMEZONE, check
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import PACE, Caller, Work
@@ -78,6 +79,7 @@ def put(
     _check_hook(name.strip().lower(), key)
     values = _by_os(value, os)
     _check_limit(key, values)
+    _check_compare(scope_name, key, values)
     if scope_name == "job":
         row = jobs.require(work, caller, entity)
         set_job(work, row, settings=dict(row.settings) | {key: values[""]})
@@ -157,6 +159,14 @@ def _check_limit(key: str, values: dict[str, str]) -> None:
         if set(values) != {""}:
             raise BadValueError(what=f'The setting "{key}" is the same on every platform; leave out "os".')
         check({key: values[""]})
+
+
+def _check_compare(scope: str, key: str, values: dict[str, str]) -> None:
+    if key != compare.COMPARE:
+        return
+    if scope not in compare.SCOPES or set(values) != {""}:
+        raise BadValueError(what=f'"{key}" is set on the workspace, a queue or a job, the same for every platform.')
+    compare.check({key: values[""]})
 
 
 def _check_write(caller: Caller, scope: str, name: str) -> None:

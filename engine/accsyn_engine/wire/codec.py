@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from accsyn_engine.wire import names
 from accsyn_engine.wire.errors import RemoteProtocolError
@@ -15,12 +16,14 @@ from accsyn_engine.wire.messages import (
     SECRET_SIZE,
     Accept,
     Ack,
+    Alike,
     Block,
     Bye,
     Digests,
     Event,
     Failed,
     Finish,
+    Held,
     Hello,
     Join,
     Manifest,
@@ -47,6 +50,7 @@ _ENTRY = struct.Struct(">BIQqH")
 _KINDS_OF_ENTRY = {int(kind): kind for kind in Kind}
 _RANGE = struct.Struct(">QQ")
 _TAKEN = struct.Struct(">HQ")
+_HINT = struct.Struct(">QB")
 _DIGEST = struct.Struct(f">Q{DIGEST_SIZE}s")
 
 
@@ -162,16 +166,17 @@ def _read_wants(reader: Reader) -> Wants:
     return Wants(page, present, tuple(ranges))
 
 
-def _write_digests(event: Digests) -> bytes:
+def _write_digests(event: Digests | Alike) -> bytes:
     return _u(len(event.digests), 4) + b"".join(_u(index, 8) + digest for index, digest in event.digests)
 
 
-def _read_digests(reader: Reader) -> Digests:
-    count = reader.counted(_DIGEST.size)
-    digests = tuple(_DIGEST.iter_unpack(reader.take(count * _DIGEST.size)))
-    if any(index > MAX_POSITION for index, _ in digests):
+def _read_by_entry(reader: Reader, layout: struct.Struct) -> tuple[tuple[int, Any], ...]:
+    """Something of several entries, after the number of each."""
+    count = reader.counted(layout.size)
+    found = tuple(layout.iter_unpack(reader.take(count * layout.size)))
+    if any(index > MAX_POSITION for index, _ in found):
         raise _refuse("a position lies beyond the largest stream")
-    return Digests(digests)
+    return found
 
 
 def _read_welcome(reader: Reader) -> Welcome:
@@ -211,6 +216,8 @@ _WRITE: dict[type[Event], Callable[..., bytes]] = {
     Receipt: lambda e: _data(e.signature),
     Bye: lambda _: b"",
     Taken: lambda e: _u(len(e.counts), 4) + b"".join(_TAKEN.pack(*count) for count in e.counts),
+    Held: lambda e: _u(len(e.hints), 4) + b"".join(_HINT.pack(*hint) for hint in e.hints),
+    Alike: _write_digests,
     Ping: lambda _: b"",
     Stop: lambda e: _text(e.code) + _text(e.message),
     Block: lambda e: _u(e.position, 8) + bytes(e.payload),
@@ -226,7 +233,7 @@ _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Manifest: _read_manifest,
     ManifestEnd: lambda r: ManifestEnd(r.uint(4), r.position(), r.position()),
     Wants: _read_wants,
-    Digests: _read_digests,
+    Digests: lambda r: Digests(_read_by_entry(r, _DIGEST)),
     Failed: lambda r: Failed(r.position(), r.text(), r.text()),
     Ack: lambda r: Ack(r.position(), r.position(), r.position(), r.position()),
     Repair: lambda r: Repair(r.position()),
@@ -234,6 +241,8 @@ _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Receipt: lambda r: Receipt(r.data()),
     Bye: lambda _: Bye(),
     Taken: _read_taken,
+    Held: lambda r: Held(_read_by_entry(r, _HINT)),
+    Alike: lambda r: Alike(_read_by_entry(r, _DIGEST)),
     Ping: lambda _: Ping(),
     Stop: lambda r: Stop(r.text(), r.text()),
     Seal: lambda r: Seal(bytes(r.take(SECRET_SIZE))),

@@ -1,6 +1,6 @@
 """The events of the protocol as values; their numbers are never changed and never used twice.
 
-17 to 31 are kept for what comes later. An unknown number ends the session.
+19 to 31 are kept for what comes later. An unknown number ends the session.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Union
 
 from accsyn_engine.wire.manifest import Entry
 
-VERSION = 2
+OLDEST = VERSION = 2  # what this side speaks
 DIGEST_SIZE = 32
 SECRET_SIZE = 32  # bytes from which keys are made
 MAX_PAYLOAD = 1 << 20  # bytes of one block
+HEAD_SIZE = 1 << 20  # bytes of a file's beginning that Held and Alike are about
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,23 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Files of the same size that lie at the receiver: (entry, the first byte of the BLAKE3 of its first HEAD_SIZE).
+
+    A byte is enough to tell most that differ, and says next to nothing to one who only guesses what lies there.
+    """
+
+    hints: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Held files that begin alike at the sender: BLAKE3 of all of it, by entry number; their content does not come."""
+
+    digests: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True)
 class Ping:
     """Still here."""
 
@@ -180,7 +198,7 @@ class Seal:
 
 Event = Union[
     Welcome, Hello, Join, Offer, Accept, Manifest, ManifestEnd, Wants, Digests, Failed, Ack, Repair, Finish, Receipt,
-    Bye, Taken, Ping, Stop, Block, Seal,
+    Bye, Taken, Held, Alike, Ping, Stop, Block, Seal,
 ]  # fmt: skip
 
 NUMBERS: dict[type[Event], int] = {
@@ -200,9 +218,11 @@ NUMBERS: dict[type[Event], int] = {
     Receipt: 14,
     Bye: 15,
     Taken: 16,
+    Held: 17,
+    Alike: 18,
     Ping: 32,
     Stop: 33,
     Block: 34,
     Seal: 35,
 }
-RESERVED = range(17, 32)
+RESERVED = range(19, 32)

@@ -22,12 +22,14 @@ from accsyn_engine.wire.messages import (
     NUMBERS,
     Accept,
     Ack,
+    Alike,
     Block,
     Bye,
     Digests,
     Event,
     Failed,
     Finish,
+    Held,
     Hello,
     Join,
     Manifest,
@@ -66,10 +68,10 @@ class State(enum.Enum):
     STOPPED = "stopped"
 
 
-_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Failed, Ping), State.LISTING)
-_SAME_WHILE_SENDING = dict.fromkeys((Digests, Failed, Ping), State.LISTED)
-_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Failed, Finish, Ping), State.FINISHED)
-_ANSWERS = (Wants, Ack, Taken, Failed, Repair, Ping)
+_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Alike, Failed, Ping), State.LISTING)
+_SAME_WHILE_SENDING = dict.fromkeys((Digests, Alike, Failed, Ping), State.LISTED)
+_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Alike, Failed, Finish, Ping), State.FINISHED)
+_ANSWERS = (Held, Wants, Ack, Taken, Failed, Repair, Ping)
 
 # The whole protocol: what a side may say in each state, and its state after it.
 NEXT: dict[State, dict[type[Event], State]] = {

@@ -22,6 +22,7 @@ class Match:
         self.receiver = receiver
         self.listener = listener
         self.job = job
+        self.compare = "time"
         small.reacts = self.react
 
     def roles(self) -> tuple[tuple[Any, str], tuple[Any, str]]:
@@ -34,7 +35,7 @@ class Match:
 
     def words(self, transfer: str, role: str) -> dict[str, Any]:
         words = {"transfer": transfer, "job": self.job or f"job-of-{transfer}", "role": role, "streams": 1}
-        return words | {"limit": self.small.progress_answer.get("limit")}
+        return words | {"compare": self.compare, "limit": self.small.progress_answer.get("limit")}
 
     def react(self, path: str, body: dict[str, Any]) -> None:
         kind, _, rest = path.partition("/")
@@ -108,6 +109,32 @@ def test_a_folder_arrives_whichever_side_opens_the_port(match, small_engine, tmp
     assert first["receipt"] == second["receipt"]
     assert read(tmp_path / "mapped" / "proj002" / "data") == sent
     until(lambda: "received 40 files, 80.0 kB of job job-of-t1 into " in match.receiver.log)
+
+
+@pytest.mark.parametrize("listener", ["sender", "receiver"])
+def test_a_job_that_compares_by_content_sends_what_differs_and_only_sets_the_time_of_the_rest(
+    match, small_engine, tmp_path, listener
+):
+    match.listener, match.compare = listener, "content"
+    sent = fill(tmp_path / "volume" / "data", 30)
+    small_engine.tasks = [task(0, "data")]
+    for name, content in sent.items():
+        there = tmp_path / "mapped" / "data" / name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_bytes(content)
+        os.utime(there, ns=(1, 1))
+    wrong = tmp_path / "mapped" / "data" / next(iter(sent))
+    wrong.write_bytes(bytes(2000))
+    times = (tmp_path / "volume" / "data" / next(iter(sent))).stat().st_mtime_ns
+    os.utime(wrong, ns=(times, times))
+    match.begin("t1")
+    for end in match.ends("t1"):
+        assert (end["outcome"], end["error"], end["failures"]) == ("done", None, [])
+        assert end["progress"]["moved"] == 2000
+    assert read(tmp_path / "mapped" / "data") == sent
+    for name in sent:
+        ours, theirs = (tmp_path / side / "data" / name for side in ("mapped", "volume"))
+        assert ours.stat().st_mtime_ns == theirs.stat().st_mtime_ns
 
 
 def test_both_sides_report_progress_and_the_engines_limit_holds(match, small_engine, tmp_path):

@@ -72,6 +72,9 @@ def test_a_studios_first_hour_through_each_door(say: Callable[..., Said]) -> Non
     assert zone["timezone"] == "Europe/Stockholm"
     assert [row["scope"] for row in done("limit-list", "limit", "list")["limits"]] == ["user"]
     assert done("limit-clear", "limit", "clear", "user", VENDOR)["limit"]["speed"] is None
+    assert done("compare", "compare", "workspace")["compare"]["by"] is None
+    assert done("compare", "compare", "queue", "medium", "--by", "content")["compare"]["by"] == "content"
+    assert done("compare", "compare", "queue", "medium")["compare"]["by"] == "content"
     assert done("path", "path", VENDOR, "--last")["paths"] == []
     hook = done("hook-set", "hook", "set", "job-post-done-server", "python3 done.py ${PATH_JSON_INPUT}")
     assert hook["command"] == "python3 done.py ${PATH_JSON_INPUT}"
@@ -89,6 +92,8 @@ def test_people_get_tables_and_sentences(engine: Running) -> None:
     listed = engine.cli("limit", "list").out.splitlines()
     assert listed[0].split() == ["of", "name", "speed", "schedule", "now", "transfers"]
     assert engine.cli("limit", "clear", "workspace").out == "workspace geoscan: unlimited now\n"
+    assert engine.cli("compare", "workspace", "--by", "time").out == "workspace: by size and time of change\n"
+    assert engine.cli("compare", "queue", "low").out == "queue low: as the workspace says\n"
     assert engine.cli("path", ADMIN, "--last").out == "Nothing has been sent there yet; measure it.\n"
     key = engine.cli("user", "key", ADMIN).out
     assert len(key.strip()) >= 32
@@ -130,6 +135,7 @@ def test_the_environment_names_the_engine(engine: Running) -> None:
         (("limit", "set", "workspace", "--timezone", "Mars/Olympus"), "bad-timezone"),
         (("limit", "set", "agent", "nobody", "--speed", "5"), "not-found"),
         (("limit", "clear", "job", "nothing"), "not-found"),
+        (("compare", "job", "nothing", "--by", "content"), "not-found"),
         (("path", "nobody@x.org"), "not-found"),
         (("path", ADMIN), "path-not-measured"),
     ],
@@ -149,10 +155,12 @@ def test_bad_input_gets_a_sentence_with_a_code(engine: Running, words: tuple[str
         ("limit", "set", "user", ADMIN),
         ("limit", "set", "user", ADMIN, "--timezone", "UTC"),
         ("limit", "set", "planet", "--speed", "5"),
+        ("compare", "queue"),
+        ("compare", "job", "any", "--by", "checksum"),
         ("path", ADMIN, "--seconds", "0"),
     ],
 )
-def test_a_limit_or_path_that_says_too_little_gets_exit_code_2(engine: Running, words: tuple[str, ...]) -> None:
+def test_a_command_that_says_too_little_gets_exit_code_2(engine: Running, words: tuple[str, ...]) -> None:
     said = engine.cli(*words, "--json")
     assert (said.code, said.error["code"]) == (2, "usage")
 

@@ -112,14 +112,24 @@ def start(
     sender_listens: bool = True,
     clock: Clock = CLOCK,
     folds: Callable[[Root], bool] = Root.ignores_case,
+    by_content: bool = False,
 ) -> Ends:
     listener, connector = connected(streams)
     sending, receiving = (listener, connector) if sender_listens else (connector, listener)
     sent, received = sender_control or Control(), receiver_control or Control()
     return Ends(
-        Side(lambda: send(sending, items, sent, job=JOB, clock=clock)),
+        Side(lambda: send(sending, items, sent, job=JOB, clock=clock, by_content=by_content)),
         Side(
-            lambda: receive(receiving, destination, received, job=JOB, clock=clock, fresh=fresh, folds=folds),
+            lambda: receive(
+                receiving,
+                destination,
+                received,
+                job=JOB,
+                clock=clock,
+                fresh=fresh,
+                folds=folds,
+                by_content=by_content,
+            ),
         ),
     )
 

@@ -12,12 +12,14 @@ from accsyn_engine.wire.messages import (
     RESERVED,
     Accept,
     Ack,
+    Alike,
     Block,
     Bye,
     Digests,
     Event,
     Failed,
     Finish,
+    Held,
     Hello,
     Join,
     Manifest,
@@ -35,9 +37,9 @@ from accsyn_engine.wire.session import FOLLOWS, HEAD_ROOM, NEXT, Session, State
 from tests.engine.wire.examples import EXAMPLES
 
 SENDER_SAYS: list[Event] = [
-    EXAMPLES[kind] for kind in (Offer, Manifest, Ping, ManifestEnd, Digests, Failed, Finish, Bye)
+    EXAMPLES[kind] for kind in (Offer, Manifest, Ping, ManifestEnd, Digests, Alike, Failed, Finish, Bye)
 ]
-RECEIVER_SAYS: list[Event] = [EXAMPLES[kind] for kind in (Accept, Wants, Ack, Repair, Failed, Ping)]
+RECEIVER_SAYS: list[Event] = [EXAMPLES[kind] for kind in (Accept, Held, Wants, Ack, Repair, Failed, Ping)]
 
 
 PAIRS = list(itertools.product(State, NUMBERS))

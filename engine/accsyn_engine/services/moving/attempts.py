@@ -11,6 +11,7 @@ from accsyn_engine.jobs.states import Status, TaskStatus
 from accsyn_engine.services.context import Work
 from accsyn_engine.services.errors import BadValueError, NotFoundError, StaleAgentError
 from accsyn_engine.services.moving import events, limits, lines, probing, transfers
+from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.moving.transfers import LEASE_MS
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work import outcomes
@@ -114,7 +115,7 @@ def _named(work: Work, row: Row[Any]) -> dict[str, Any]:
     named = {"transfer": row.id, "job": row.job_id or row.id, "streams": row.streams, "limit": limit}
     parent = by_id(work, job, row.job_id) if row.job_id else None
     if parent is not None:
-        named["job_name"] = parent.name
+        named |= {"job_name": parent.name, "compare": compare_of(work, parent)}
     return named if row.probe is None else named | {"probe": row.probe}
 
 

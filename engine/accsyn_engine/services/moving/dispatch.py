@@ -18,6 +18,7 @@ from accsyn_engine.jobs.states import TASK_WANTED, Move, Status, TaskStatus, aft
 from accsyn_engine.services.context import Context, Work
 from accsyn_engine.services.moving import events, transfers
 from accsyn_engine.services.moving.asking import servers_of, topic
+from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work import outcomes
 from accsyn_engine.services.work.storing import rooms_of
@@ -313,6 +314,7 @@ def _start(work: Work, row: Row[Any], pair: Pair) -> None:
         "role": role,
         "streams": STREAMS,
         "fresh": row.attempts == 0,  # nothing of this job can lie at the receiver
+        "compare": compare_of(work, row),
         "other": (pair.receiver if listener == "receiver" else pair.sender).id,
     }
     events.emit(work, connector.id, "transfer.offer", offer)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, true
 
-from accsyn_engine.jobs import schedule
+from accsyn_engine.jobs import compare, schedule
 from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
 from accsyn_engine.query.fields import Date, Number, Text
 from accsyn_engine.services import audit
@@ -240,6 +240,7 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
 def _settings(data: dict[str, Any]) -> dict[str, Any]:
     settings = mapping(data, "settings")
     schedule.check(settings)
+    compare.check(settings)
     return settings
 
 

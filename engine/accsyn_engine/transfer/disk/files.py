@@ -173,6 +173,11 @@ class Root:
         with told(check(path)):
             return self._tree.open(path, Way.READ)
 
+    def open_keep(self, path: str) -> int:
+        """A descriptor of a plain file for setting its time of change and making it durable."""
+        with told(check(path)):
+            return self._tree.open(path, Way.KEEP)
+
     def folder(self, path: str) -> Folder:
         """Hold one folder for looking at, reading or making several of its files.
 

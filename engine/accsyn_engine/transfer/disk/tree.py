@@ -16,6 +16,7 @@ class Way(enum.Enum):
     """For what a file is opened."""
 
     READ = "read"
+    KEEP = "keep"  # an existing file whose content stays: to be given another time of change, and synced
     CHANGE = "change"  # an existing file, read and write
     CREATE = "create"  # a new file, read and write; refused when the name is taken
 

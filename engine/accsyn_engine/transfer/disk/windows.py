@@ -69,6 +69,7 @@ if sys.platform == "win32":
 
         FLAGS = {  # noqa: RUF012  # a table, never changed
             tree.Way.READ: os.O_RDONLY | _PLAIN,
+            tree.Way.KEEP: os.O_RDWR | _PLAIN,
             tree.Way.CHANGE: os.O_RDWR | _PLAIN,
             tree.Way.CREATE: os.O_RDWR | os.O_CREAT | os.O_EXCL | _PLAIN,
         }

@@ -208,7 +208,7 @@ class Gate:
             check_peer(sock, awaited.ticket)
             tune(sock)
             channel = Channel(sock, listener=True)
-            channel.send(messages.Welcome(messages.VERSION, messages.VERSION, awaited.datagrams))
+            channel.send(messages.Welcome(messages.OLDEST, messages.VERSION, awaited.datagrams))
             sock.settimeout(max(0.01, until - self._clock.monotonic()))
             self._file(channel, awaited, channel.expect())
         except (OSError, AccsynError):
@@ -312,7 +312,8 @@ def _settle_line(connection: Connection, session: Channel, hello: messages.Hello
 def check_greeting(greeting: messages.Event, ticket: Ticket) -> None:
     """Whether a greeting belongs to the ticket. Raises PeerRefused."""
     assert isinstance(greeting, messages.Hello | messages.Join)  # noqa: S101  # the table lets nothing else come first
-    if greeting.transfer != ticket.transfer or greeting.version != messages.VERSION:
+    is_spoken = messages.OLDEST <= greeting.version <= messages.VERSION
+    if greeting.transfer != ticket.transfer or not is_spoken:
         raise PeerRefused(detail="its greeting does not fit the ticket")
     number = greeting.streams if isinstance(greeting, messages.Hello) else greeting.channel
     if not 1 <= number <= MOST_STREAMS:

@@ -23,6 +23,7 @@ from accsyn_engine.transfer.disk.files import Root
 from accsyn_engine.transfer.disk.gauge import Gauge
 from accsyn_engine.transfer.disk.tree import Folder, join
 from accsyn_engine.transfer.errors import FileRefused, PartialBusy, TransferError
+from accsyn_engine.transfer.receiving.twin import Twin
 from accsyn_engine.wire import names
 from accsyn_engine.wire.intervals import Intervals
 from accsyn_engine.wire.manifest import EMPTY_DIGEST, Entry, Kind, Outcome
@@ -93,24 +94,23 @@ class Arrival:
         "outcome",
         "site",
         "start",
+        "twin",
     )
 
     def __init__(self, index: int, entry: Entry, start: int) -> None:
-        self.index = index
-        self.entry = entry
-        self.start = start
+        self.index, self.entry, self.start = index, entry, start
         self.outcome = Outcome.OPEN
         self.digest: bytes | None = EMPTY_DIGEST if entry.kind is Kind.FILE and not entry.size else None
         self.is_repaired = False
         self.site: Site | None = None
         self.folder = self.name = self._partial_name = ""
+        self.twin: Twin | None = None  # what lies there, as long as it may be the same
         self.device = 0  # the disk that holds it, once it is stored
         self._lock = threading.Lock()
         self._writers = 0
         self._body: _Body | None = None
-        self._is_stored = False
+        self._is_stored = self._is_handed_on = False
         self._found: bytes | None = None  # the digest of what was stored
-        self._is_handed_on = False
 
     def place(self, site: Site, folder: str, name: str) -> None:
         """Say where the file will land."""
@@ -154,9 +154,9 @@ class Arrival:
         with self._lock:
             if self._body is not None:
                 return None
-            if self.outcome is not Outcome.OPEN or self._is_stored:
+            if self.outcome is not Outcome.OPEN or self._is_stored or self._is_handed_on:
                 return 0
-            self._is_stored = True
+            self._is_stored, self.twin = True, None
             self._writers += 1
         try:
             fd = folder.create(self.partial_name)
@@ -183,6 +183,8 @@ class Arrival:
 
     def missing(self) -> list[tuple[int, int]]:
         """Ranges of the stream that are still wanted."""
+        if self.twin is not None:
+            return []
         if self._body is None:
             return [(self.start, self.end)] if self.entry.size else []
         return [(self.start + a, self.start + b) for a, b in self._body.claimed.missing(0, self.entry.size)]
@@ -218,8 +220,9 @@ class Arrival:
         `aside` is room for reading back what came out of order. Raises OSError, TransferError.
         """
         with self._lock:
-            if self.outcome is not Outcome.OPEN or self._is_stored:
+            if self.outcome is not Outcome.OPEN or self._is_stored or self._is_handed_on:
                 return 0
+            self.twin = None
             body, fd = self._opened()
             pieces = list(body.claimed.missing(offset, offset + len(payload)))
             if not pieces:
@@ -238,7 +241,10 @@ class Arrival:
         return sum(end - start for start, end in pieces)
 
     def catch_up(self, aside: memoryview) -> None:
-        """Hash what an earlier try left, while other threads write on."""
+        """Hash what an earlier try left, while other threads write on; or what lies there and may be the same."""
+        if (twin := self.twin) is not None:
+            twin.read(self.root, self.path, aside, lambda: self.twin is twin)
+            return
         with self._lock:
             if self.outcome is not Outcome.OPEN:
                 return
@@ -302,12 +308,16 @@ class Arrival:
             return self._is_handed_on
 
     def _is_whole(self) -> bool:
+        if self.twin is not None:
+            return self.twin.digest is not None
         if self._is_stored:
             return self._found is not None
         return self.entry.size == (0 if self._body is None else self._body.have.total())
 
     def is_intact(self, aside: memoryview) -> bool:
         """Whether the content is what the sender read. Called once everything is there."""
+        if self.twin is not None:
+            return self.twin.digest == self.digest
         if self._is_stored:
             return self._found == self.digest
         body, fd = self.open()
@@ -317,9 +327,11 @@ class Arrival:
     def restart(self) -> None:
         """Forget the content; all of it is wanted again."""
         with self._lock:
+            self.digest, self._is_handed_on = None, False
+            if self.twin is not None:  # none of it had come
+                self.twin = None
+                return
             self.is_repaired = True
-            self.digest = None
-            self._is_handed_on = False
             self._is_stored, self._found = False, None
             body, fd = self._opened()
             body.forget()
@@ -327,6 +339,8 @@ class Arrival:
 
     def seal(self) -> int:
         """Give the partial its exact length and time of change; returns the descriptor to be synced. Raises OSError."""
+        if self.twin is not None:
+            return self.twin.keep(self.root, self.path, self.entry.mtime)
         _, fd = self.open()
         if not self.is_small:
             os.ftruncate(fd, self.entry.size)
@@ -358,6 +372,8 @@ class Arrival:
         return self._body is not None and self._body.fd is not None
 
     def _drop_fd(self) -> None:
+        if (twin := self.twin) is not None:
+            twin.close()
         if self._body is not None and self._body.fd is not None:
             os.close(self._body.fd)
             self._body.fd = None

@@ -56,9 +56,12 @@ class Committer:
         while True:
             batch = [arrival for arrival in self._whole.take(BATCH) if self._is_intact(arrival)]
             self._commit_stored([arrival for arrival in batch if arrival.is_stored])
-            held = [arrival for arrival in batch if not arrival.is_stored]
+            held = [arrival for arrival in batch if not arrival.is_stored and arrival.twin is None]
             for at in range(0, len(held), OPEN_FILES):
                 self._commit_held(held[at : at + OPEN_FILES])
+            alike = [arrival for arrival in batch if arrival.twin is not None]
+            for at in range(0, len(alike), OPEN_FILES):
+                self._keep(alike[at : at + OPEN_FILES])
 
     def _commit_stored(self, arrivals: list[Arrival]) -> None:
         """Land files that were closed: where their disk could not keep all, none of them is believed."""
@@ -80,6 +83,35 @@ class Committer:
                 self.refuse(arrival, failed[fd])
         self._name([arrival for arrival, fd in sealed if fd not in failed])
 
+    def _keep(self, arrivals: list[Arrival]) -> None:
+        """Leave files in place that are the same as the sender's; one that cannot be kept is sent."""
+        kept = []
+        for arrival in arrivals:
+            try:
+                kept.append((arrival, arrival.seal()))
+            except (OSError, TransferError):
+                self._fetch(arrival)
+        failed = self._syncer.sync([fd for _, fd in kept])
+        for arrival, fd in kept:
+            if fd in failed:
+                self._fetch(arrival)
+        alike = [arrival for arrival, fd in kept if fd not in failed]
+        for arrival in alike:
+            arrival.close()
+        self._stowage.count(sum(arrival.entry.size for arrival in alike))
+        self._land(alike)
+
+    def _fetch(self, arrival: Arrival) -> None:
+        """What lies there is not the same: all of the file is wanted."""
+        arrival.close()
+        arrival.restart()
+        self._link.post(messages.Repair(arrival.index))
+
+    def _land(self, arrivals: list[Arrival]) -> None:
+        self._stowage.land(arrivals, Outcome.LANDED)
+        if self._stowage.is_settled():
+            self._link.nudge()
+
     def _is_intact(self, arrival: Arrival) -> bool:
         try:
             if arrival.is_intact(self._aside):
@@ -87,7 +119,10 @@ class Committer:
         except (OSError, TransferError) as error:
             self.refuse(arrival, error)
             return False
-        self._send_again(arrival, ContentDiffers(path=names.shown(arrival.path)))
+        if arrival.twin is not None:
+            self._fetch(arrival)
+        else:
+            self._send_again(arrival, ContentDiffers(path=names.shown(arrival.path)))
         return False
 
     def _send_again(self, arrival: Arrival, error: TransferError) -> None:
@@ -129,9 +164,7 @@ class Committer:
         root.settle(folder, renames)
         for arrival in group:
             arrival.close()
-        self._stowage.land(group, Outcome.LANDED)
-        if self._stowage.is_settled():
-            self._link.nudge()
+        self._land(group)
 
     def _settle_alone(self, root: Root, folder: str, arrival: Arrival) -> None:
         """One name of a group was refused: find out which."""

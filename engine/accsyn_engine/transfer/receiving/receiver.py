@@ -18,6 +18,7 @@ from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.receipt import Statement, make_receipt, signature_of
 from accsyn_engine.transfer.receiving.arrival import Arrival
 from accsyn_engine.transfer.receiving.commit import Committer
+from accsyn_engine.transfer.receiving.comparing import Comparison
 from accsyn_engine.transfer.receiving.stowage import Stowage
 from accsyn_engine.transfer.receiving.stowing import Stower
 from accsyn_engine.transfer.receiving.survey import Surveyor
@@ -42,15 +43,18 @@ def receive(
     clock: Clock,
     fresh: bool = False,
     folds: Callable[[Root], bool] = Root.ignores_case,
+    by_content: bool = False,
 ) -> Outcome:
     """Take what the other side sends; blocks until both have signed the receipt.
 
     `destination` gives the place of a task's item and raises LookupError for a task that was not announced. `fresh`
     says that nothing of this job can lie there yet, which saves the sender one round trip. Failures of single files
     stand in the outcome; what ends the transfer is raised: TransferStopped, PeerLost, DiskFull, ProtocolBroken. The
-    connection is closed in any case.
+    connection is closed in any case. `by_content`: what lies there is compared by its content, not by size and time.
     """
-    return Receiver(connection, destination, control, job=job, clock=clock, fresh=fresh, folds=folds).run()
+    return Receiver(
+        connection, destination, control, job=job, clock=clock, fresh=fresh, folds=folds, by_content=by_content
+    ).run()
 
 
 class Receiver:
@@ -66,11 +70,12 @@ class Receiver:
         clock: Clock,
         fresh: bool,
         folds: Callable[[Root], bool],
+        by_content: bool = False,
     ) -> None:
         self._connection = connection
         self._control = control
         self._job = job
-        self._is_fresh = fresh
+        self._is_fresh = fresh and not by_content  # what is there is looked at before anything is sent
         self._clock = clock
         self._link = Link(connection, clock)
         self._stowage = Stowage()
@@ -89,6 +94,7 @@ class Receiver:
             destination=destination,
             job=job,
             is_fresh=fresh,
+            comparison=Comparison(self._link) if by_content else None,
             folds=folds,
             finish=self._take_finish,
         )

@@ -24,6 +24,7 @@ from accsyn_engine.transfer.errors import (
 from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.receiving.arrival import Arrival, Site, job_prefix
 from accsyn_engine.transfer.receiving.commit import Committer
+from accsyn_engine.transfer.receiving.comparing import Comparison
 from accsyn_engine.transfer.receiving.stowage import Stowage
 from accsyn_engine.transfer.receiving.stowing import Stower
 from accsyn_engine.transfer.work import Item
@@ -71,6 +72,7 @@ class Surveyor:
         destination: Callable[[int], Item],
         job: str,
         is_fresh: bool,
+        comparison: Comparison | None,
         folds: Callable[[Root], bool],
         finish: Callable[[messages.Finish], None],
     ) -> None:
@@ -83,6 +85,7 @@ class Surveyor:
         self._destination = destination
         self._job = job
         self._is_fresh = is_fresh
+        self._comparison = comparison  # None where size and time of change decide
         self._folds = folds
         self._finish = finish
         self._places: dict[int, tuple[Site, str]] = {}  # by task: where its item lies
@@ -108,7 +111,7 @@ class Surveyor:
                     self._survey(event)
                 case messages.ManifestEnd():
                     self._end(event)
-                case messages.Digests():
+                case messages.Digests() | messages.Alike():
                     self._take_digests(event)
                 case messages.Failed():
                     self._take_failure(event)
@@ -139,6 +142,8 @@ class Surveyor:
             self._let_go()
         stowage.count(there)
         self._check_room()
+        if self._comparison is not None:
+            self._comparison.tell()
         self._link.post(messages.Wants(page.page, bytes(present), tuple(ranges)))
         stowage.add(arrivals)
         self._start(arrivals)
@@ -192,14 +197,22 @@ class Surveyor:
         if there is not None:
             if there.kind != files.FILE:
                 raise DestinationRefused(path=names.shown(arrival.path), detail="there is no plain file of that name")
-            if (there.size, there.mtime) == (arrival.entry.size, arrival.entry.mtime):
+            if self._is_present(arrival, there):
                 arrival.outcome = Outcome.PRESENT
                 return
         if not self._is_fresh:
             self._touched.add((site, arrival.folder))
             if kept := arrival.resume():
                 self._stowage.count(kept)
+        if there is not None and self._comparison is not None and arrival.entry.size and not arrival.is_open:
+            self._comparison.meet(arrival, held.folder)
         self._owe(site, sum(b - a for a, b in arrival.missing()))
+
+    def _is_present(self, arrival: Arrival, there: Stat) -> bool:
+        """Whether what lies there is the file, without a look into it."""
+        if self._comparison is not None and there.size:
+            return False
+        return (there.size, there.mtime) == (arrival.entry.size, arrival.entry.mtime)
 
     def _owe(self, site: Site, size: int) -> None:
         self._owed[site] = self._owed.get(site, 0) + size
@@ -260,7 +273,8 @@ class Surveyor:
             if not self._stower.store(group, group[0].start, _NOTHING, _NOTHING):
                 self._committer.take_all(group)
         for arrival in waiting:
-            if arrival.is_open:
+            twin = arrival.twin  # a block that comes now takes it away
+            if arrival.is_open or (twin is not None and twin.digest is None):
                 self._resumed.put(arrival)
 
     def _end(self, end: messages.ManifestEnd) -> None:
@@ -268,7 +282,7 @@ class Surveyor:
             raise RemoteProtocolError(detail="the manifest's sums do not fit its pages")
         self._stowage.complete(end.entries, end.size)
 
-    def _take_digests(self, event: messages.Digests) -> None:
+    def _take_digests(self, event: messages.Digests | messages.Alike) -> None:
         ready = []
         found = self._stowage.find_all(index for index, _ in event.digests)
         for arrival, (_, digest) in zip(found, event.digests, strict=True):
@@ -276,9 +290,16 @@ class Surveyor:
                 continue  # refused here or present after all
             if arrival.digest is not None or arrival.entry.kind is not Kind.FILE:
                 raise RemoteProtocolError(detail="a second digest of one file")
+            self._decide(arrival, event)
             arrival.digest = digest
             ready.append(arrival)
         self._committer.take_all(ready)
+
+    def _decide(self, arrival: Arrival, event: messages.Digests | messages.Alike) -> None:
+        if self._comparison is not None:
+            self._comparison.take(arrival, event)
+        elif isinstance(event, messages.Alike):
+            raise RemoteProtocolError(detail="it calls alike what was not to be compared")
 
     def _take_failure(self, event: messages.Failed) -> None:
         arrival = self._stowage.find(event.index)

@@ -18,7 +18,7 @@ from accsyn_engine.transfer.sending.shipment import Gap, Parcel, Shipment
 from accsyn_engine.transfer.transport.outlet import Filled
 from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.wire import messages, names
-from accsyn_engine.wire.messages import MAX_PAYLOAD
+from accsyn_engine.wire.messages import HEAD_SIZE, MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 
 DIGESTS_AT_ONCE = 256
@@ -55,6 +55,15 @@ class Blocks:
         if self._filled >= self._capacity:
             self.flush()
 
+    def put(self, position: int, content: memoryview) -> None:
+        """Take content that was read already."""
+        while content:
+            room = self.room(position, len(content))[: len(content)]
+            room[:] = content[: len(room)]
+            content = content[len(room) :]
+            position += len(room)
+            self.took(len(room))
+
     def flush(self) -> None:
         """Send what there is, however little."""
         if self._buffer is None:
@@ -68,13 +77,18 @@ class Blocks:
 
 
 class Reading:
-    """Reads what is wanted, and all of a file that is wanted in part: its digest is of the whole."""
+    """Reads what is wanted, and all of a file that is wanted in part: its digest is of the whole.
+
+    A file that is to be compared is read as far as it may be the receiver's; the beginning that tells it is not is sent
+    from memory.
+    """
 
     def __init__(self, shipment: Shipment, link: Link, blocks: Blocks) -> None:
         self._shipment = shipment
         self._link = link
         self._blocks = blocks
         self._digests: list[tuple[int, bytes]] = []
+        self._alike: list[tuple[int, bytes]] = []
         # The receiver holds a file open until it has the digest, and takes no further ones when it holds too many.
         blocks.on_flush = self._tell
         self._aside = memoryview(bytearray(MAX_PAYLOAD))  # for what is read to be hashed only
@@ -98,6 +112,9 @@ class Reading:
         if self._digests:
             self._link.post(messages.Digests(tuple(self._digests)))
             self._digests = []
+        if self._alike:
+            self._link.post(messages.Alike(tuple(self._alike)))
+            self._alike = []
 
     def _read_run(self, run: Sequence[Parcel]) -> None:
         """Send small files of one folder."""
@@ -127,6 +144,9 @@ class Reading:
         return digest
 
     def _send_small(self, fd: int, parcel: Parcel) -> bytes:
+        if parcel.hint is not None:
+            compared: bytes = self._compare(fd, parcel).digest()
+            return compared
         size = parcel.entry.size
         room = self._blocks.room(parcel.start, size)
         if len(room) < size:
@@ -166,8 +186,9 @@ class Reading:
         else:
             if digest is not None:
                 self._shipment.set_digest(parcel, digest)
-                self._digests.append((parcel.index, digest))
-                if len(self._digests) >= DIGESTS_AT_ONCE:
+                told = self._digests if parcel.hint is None else self._alike
+                told.append((parcel.index, digest))
+                if len(told) >= DIGESTS_AT_ONCE:
                     self._tell()
 
     def _fail(self, parcel: Parcel, error: TransferError) -> None:
@@ -208,8 +229,10 @@ class Reading:
         return digest
 
     def _send(self, fd: int, parcel: Parcel) -> bytes | None:
-        hasher = blake3()
-        position = parcel.start
+        hasher, position = blake3(), parcel.start
+        if parcel.hint is not None:
+            hasher = self._compare(fd, parcel)
+            position += min(parcel.entry.size, HEAD_SIZE)
         while position < parcel.end:
             count, is_wanted = self._shipment.piece(parcel, position, MAX_PAYLOAD)
             if not count:
@@ -224,6 +247,17 @@ class Reading:
                 self._blocks.took(got)
         digest: bytes = hasher.digest()
         return digest
+
+    def _compare(self, fd: int, parcel: Parcel) -> blake3:
+        """Hash the beginning of a file; where the receiver's begins otherwise all of it goes, this part from memory."""
+        head = self._aside[: min(parcel.entry.size, HEAD_SIZE)]
+        if system.pread(fd, head, 0) != len(head):
+            raise SourceChanged(path=names.shown(parcel.path))
+        hasher = blake3(head)
+        if hasher.digest()[0] != parcel.hint:
+            self._shipment.want(parcel)
+            self._blocks.put(parcel.start, head)
+        return hasher
 
 
 def _check_unchanged(fd: int, parcel: Parcel) -> None:

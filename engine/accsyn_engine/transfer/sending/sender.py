@@ -46,13 +46,16 @@ def send(
     clock: Clock,
     line: KnownLine = UNKNOWN,
     fresh: bool = False,
+    by_content: bool = False,
 ) -> Outcome:
     """Send the items, in order, to the other side; blocks until both have signed the receipt.
 
     A file that cannot be sent is a failure of the outcome; what ends the transfer is raised: TransferStopped, PeerLost,
     DiskFull (of the other side), ProtocolBroken. The connection is closed in any case. `line` is what an earlier
-    transfer measured. `fresh` says that nothing of this job can lie at the receiver: content is sent before it answers.
+    transfer measured. `fresh` says that nothing of this job can lie at the receiver: content is sent before it answers,
+    unless it first compares what lies there `by_content`.
     """
+    fresh = fresh and not by_content
     return Sender(connection, items, control, job=job, clock=clock, line=line, fresh=fresh).run()
 
 
@@ -143,6 +146,8 @@ class Sender:
 
     def _hear_of_entries(self, event: messages.Event) -> None:
         match event:
+            case messages.Held():
+                self._shipment.compare(event)
             case messages.Wants():
                 self._shipment.answer(event)
             case messages.Ack():

@@ -32,6 +32,7 @@ class Parcel:
     outcome: Outcome = Outcome.OPEN
     digest: bytes = b""
     wanted: tuple[tuple[int, int], ...] | None = None  # ranges of the stream; None before the answer
+    hint: int | None = None  # of a file to be compared: how the hash of the receiver's begins
 
     @property
     def end(self) -> int:
@@ -40,6 +41,11 @@ class Parcel:
     def is_beside(self, other: Parcel) -> bool:
         """Whether both lie in the same folder."""
         return self.root is other.root and split(self.path)[0] == split(other.path)[0]
+
+    @property
+    def is_read_at_once(self) -> bool:
+        """Whether all of it is read in one go, to be sent or to be compared first."""
+        return self.hint is not None or self.wanted == ((self.start, self.end),)
 
     @property
     def is_to_be_read(self) -> bool:
@@ -156,9 +162,7 @@ class Shipment:
         return found
 
     def _is_wanted_whole(self, parcel: Parcel) -> bool:
-        if parcel.wanted is None:
-            return self.is_fresh
-        return parcel.wanted == ((parcel.start, parcel.end),)
+        return self.is_fresh if parcel.wanted is None else parcel.is_read_at_once
 
     def _take_next(self) -> Parcel | Gap | None:
         if self._again:
@@ -190,10 +194,32 @@ class Shipment:
                     return min(end, start) - position, False
             return end - position, False
 
+    def want(self, parcel: Parcel) -> None:
+        """It differs from what lies at the receiver: all of it goes."""
+        with self._changed:
+            parcel.hint, parcel.wanted = None, ((parcel.start, parcel.end),)
+
     def set_digest(self, parcel: Parcel, digest: bytes) -> None:
         parcel.digest = digest  # before it is told, so nobody asks for it meanwhile
 
     # the session
+    def compare(self, held: messages.Held) -> None:
+        """Take which files of the next page to be answered lie there and are to be compared.
+
+        Raises RemoteProtocolError.
+        """
+        with self._changed:
+            if not self._pages or self.is_fresh:
+                raise RemoteProtocolError(detail="it compares what was not listed, or what it said was not there")
+            first, count = self._pages[0]
+            for index, hint in held.hints:
+                parcel = self._parcels[index - self._first] if first <= index < first + count else None
+                if parcel is None or parcel.entry.kind is not Kind.FILE or not parcel.entry.size:
+                    raise RemoteProtocolError(detail="it compares what is no file of the page")
+                if index < self._read and parcel.is_to_be_read:
+                    raise RemoteProtocolError(detail="it compares what was read to be sent before it answered")
+                parcel.hint = hint
+
     def answer(self, wants: messages.Wants) -> None:
         """Take what the receiver wants of a page. Raises RemoteProtocolError when it does not fit the page."""
         with self._changed:
@@ -243,7 +269,7 @@ class Shipment:
         with self._changed:
             if parcel.outcome is not Outcome.OPEN or not parcel.digest:
                 raise RemoteProtocolError(detail="a repair of a file that was not sent")
-            parcel.digest = b""
+            parcel.digest, parcel.hint = b"", None
             parcel.wanted = ((parcel.start, parcel.end),)
             self._again.append(parcel)
             self._changed.notify_all()
@@ -331,3 +357,5 @@ def _share_out(ranges: Sequence[tuple[int, int]], parcels: Sequence[Parcel]) -> 
                 break
             at += 1
         parcel.wanted = tuple(mine)
+        if mine and parcel.hint is not None:
+            raise RemoteProtocolError(detail="it wants a part of what it compares")

@@ -89,8 +89,7 @@ class Outflow:
         self._burst = 0.0  # seconds' worth of bytes sent at once because this machine was late
         self._news_at = now  # when something newer was reported
         self._probed_at = -PROBE_S
-        self._is_silent = False
-        self._is_idle = False
+        self._is_silent = self._is_idle = False
         self._reasons: Counter[str] = Counter()  # what held the sending back, counted in turns
         self._echoes: deque[Piece] = deque()  # to be sent again at the end, unasked
         self._has_echoed = False  # the end of what was read so far
