@@ -223,6 +223,21 @@ def test_a_link_of_the_same_name_is_neither_followed_nor_compared(sent: tuple[Pa
     assert outside.stat().st_mtime_ns != (source / "large").stat().st_mtime_ns
 
 
+def test_a_sender_told_of_it_too_late_has_begun_and_ends_well_all_the_same(sent: tuple[Path, Path]) -> None:
+    """The setting came between the engine's words to the two agents."""
+    source, target = sent
+    spoil(target / "copy/large", 0)
+    near, far = connected()
+    near.rtt = 0.02  # on a short line nothing is sent before the answer
+    mine, theirs = Ends(
+        Side(lambda: send(near, [Item(1, source, "")], Control(), job=JOB, clock=CLOCK, fresh=True)),
+        Side(lambda: receive(far, copy_in(target), Control(), job=JOB, clock=CLOCK, by_content=True)),
+    ).outcomes()
+    assert tree(target / "copy") == tree(source)
+    assert mine.failures == theirs.failures == ()
+    assert mine.receipt == theirs.receipt
+
+
 # Peers that lie.
 
 
@@ -323,30 +338,17 @@ def test_who_said_that_nothing_is_there_compares_nothing(tmp_path: Path) -> None
 def test_a_sender_that_is_told_of_the_comparison_sends_nothing_before_the_answer_though_the_job_is_new(
     tmp_path: Path,
 ) -> None:
-    side, script, far = early_sender(tmp_path, by_content=True)
+    (tmp_path / "a").write_bytes(b"four")
+    near, far = connected()
+    near.rtt = 0.02  # a line that is not short
+    items, control = [Item(1, tmp_path, "a")], Control()
+    side = Side(lambda: send(near, items, control, job=JOB, clock=CLOCK, fresh=True, by_content=True))
+    script = Script(far)
     script.until(ManifestEnd)
     script.say(Accept(JOB, fresh=False), Held(((0, hint(b"four")),)), Wants(0, b"\0", ()))
     assert script.until(Alike) == Alike(((0, blake3(b"four").digest()),))
     far.close()
     side.join()
-
-
-def test_a_comparison_of_what_was_read_already_ends_the_session(tmp_path: Path) -> None:
-    side, script, far = early_sender(tmp_path, by_content=False)
-    script.until(Digests)
-    script.say(Accept(JOB, fresh=False), Held(((0, hint(b"four")),)))
-    refused(side, "before it answered")
-    far.close()
-
-
-def early_sender(tmp_path: Path, *, by_content: bool) -> tuple[Side, Script, Connection]:
-    """A sender that was told that nothing of the job can lie at the receiver, on a line that is not short."""
-    (tmp_path / "a").write_bytes(b"four")
-    near, far = connected()
-    near.rtt = 0.02
-    items, control = [Item(1, tmp_path, "a")], Control()
-    side = Side(lambda: send(near, items, control, job=JOB, clock=CLOCK, fresh=True, by_content=by_content))
-    return side, Script(far), far
 
 
 def test_a_file_that_begins_otherwise_is_sent_while_it_is_read_for_the_first_time(tmp_path: Path) -> None:

@@ -216,9 +216,8 @@ class Shipment:
                 parcel = self._parcels[index - self._first] if first <= index < first + count else None
                 if parcel is None or parcel.entry.kind is not Kind.FILE or not parcel.entry.size:
                     raise RemoteProtocolError(detail="it compares what is no file of the page")
-                if index < self._read and parcel.is_to_be_read:
-                    raise RemoteProtocolError(detail="it compares what was read to be sent before it answered")
-                parcel.hint = hint
+                if index >= self._read:  # what was read already, before the answer, goes as it is
+                    parcel.hint = hint
 
     def answer(self, wants: messages.Wants) -> None:
         """Take what the receiver wants of a page. Raises RemoteProtocolError when it does not fit the page."""
