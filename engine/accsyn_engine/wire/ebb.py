@@ -17,6 +17,10 @@ ROUNDS = 3  # that one lasts at most
 STEP, LONG_STEP = 2.5, 7.5  # seconds from one to the next; where a round trip takes more than LONG
 LONG = 0.4
 ALONE = 0.8  # the share from which the queue is ours
+EVIDENCE, LEAST_EVIDENCE = (
+    0.03,
+    0.002,
+)  # of a round trip, and seconds, that a queue must have had to fall to tell anything
 LEAST, MOST = 0.05, 1.0  # shares that are believed
 BEGINNER = -0.2  # a queue that grows like this meanwhile comes from a sender that has just begun
 
@@ -67,18 +71,25 @@ class Ebb:
     def end_round(self, *, is_empty: bool) -> None:
         self.left = 0 if is_empty else self.left - 1
 
-    def judge(self, capacity: float) -> None:
-        """Learn from one that is over; `capacity` is ours."""
-        if not self._is_in_step or self.share < BEGINNER:
+    def tells(self, rtt: float) -> bool:
+        """Whether there was queue enough to learn from."""
+        return self.expected >= max(EVIDENCE * rtt, LEAST_EVIDENCE)
+
+    def judge(self, capacity: float, rtt: float) -> None:
+        """Learn from one that is over; `capacity` is ours. Where there was no queue, nobody fills it."""
+        tells = self.tells(rtt)
+        if not self._is_in_step or (tells and self.share < BEGINNER):
             return
-        self.finds_others = self.share < ALONE
         was_beside_others = self.is_beside_others
+        self.finds_others = tells and self.share < ALONE
         self._count = min(self._count + 1, 2) if self.finds_others else max(self._count - 1, 0)
+        if not tells:
+            return
         part = min(max(self.share, LEAST), MOST) / capacity
         if was_beside_others:
             part = 0.7 / self.link + 0.3 * part  # the mean of shares, as a link's inverse; that of links would run away
         self.link = 1 / part
 
     def forget(self) -> None:
-        """Others are no longer believed in."""
-        self._count, self.finds_others = 0, False
+        """End it; others are no longer believed in."""
+        self.left, self._count, self.finds_others = 0, 0, False

@@ -31,7 +31,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from accsyn_engine.wire.ebb import Ebb
+from accsyn_engine.wire.ebb import STEP, Ebb
 from accsyn_engine.wire.measures import MEMORY, Delays, Most, Report, Round, Sample
 
 FIRST = 128 * 1024  # bytes in the first round trip
@@ -156,6 +156,7 @@ class RateControl:
         self._points.clear()
         self._counted = None
         self._delays.forget(report.now)
+        self._ebb.forget()
         self._round = Round(report.now)
 
     # measuring
@@ -216,7 +217,7 @@ class RateControl:
         if is_full and not self._ebb.left and report.now - self._reduced_at > 2 * self.srtt:
             self._reduced_at = report.now
             self.capacity = min(self.capacity, CUT * max(self._were))
-        if self.state == CRUISE and report.now - self._ebb.began > 5 * self.srtt:
+        if self.state == CRUISE and report.now - self._ebb.began > max(STEP, 5 * self.srtt):
             self._ebb.begin(report.now, self._delays.queue)
         self._cut_at = report.now
 
@@ -315,16 +316,16 @@ class RateControl:
     def _go_on_with_ebb(self, report: Report, sample: Sample) -> None:
         seen, ebb = self._round, self._ebb
         ebb.end_round(is_empty=seen.least < max(0.25 * sample.target, 0.0003))
-        if ebb.left or ebb.expected < max(0.03 * self.min_rtt, 0.002):
+        if ebb.left:
             return
-        is_high = seen.least > 2 * sample.target + 0.002
-        if ebb.share < 0.15 and is_high and seen.is_flat and report.now - self._cut_at > MEMORY / 2:
+        is_still = seen.is_flat and seen.least > 2 * sample.target + 0.002 and report.now - self._cut_at > MEMORY / 2
+        if is_still and ebb.tells(self.min_rtt) and ebb.share < 0.15:
             self.state, self._level = CRUISE, 3  # the path has become longer
             ebb.forget()
             self._delays.forget(report.now, seen.delay)
             seen.least = 0.0
             return
-        ebb.judge(self.capacity)
+        ebb.judge(self.capacity, self.min_rtt)
         if self.state == CRUISE:
             self._calm = 0
         self.state = COMPETE if ebb.is_beside_others else CRUISE

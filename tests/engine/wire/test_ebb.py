@@ -7,7 +7,7 @@ import pytest
 from accsyn_engine.wire.ebb import ROUNDS, STEP, Ebb
 from tests.engine.wire.simulated_path import MBIT, Bench
 
-CAPACITY = 1e6
+CAPACITY, RTT = 1e6, 0.1
 
 
 def judged(*shares: float, in_step: bool = True) -> Ebb:
@@ -16,7 +16,7 @@ def judged(*shares: float, in_step: bool = True) -> Ebb:
     for number, share in enumerate(shares):
         ebb.begin(STEP * number, 0.1, in_step=in_step)
         ebb.note(0.1 - 0.05 * share, 0.05)
-        ebb.judge(CAPACITY)
+        ebb.judge(CAPACITY, RTT)
     return ebb
 
 
@@ -44,6 +44,19 @@ def test_it_ends_with_the_queue_or_after_its_rounds():
 )
 def test_others_are_believed_in_once_two_in_a_row_found_them(shares, is_beside_others):
     assert judged(*shares).is_beside_others == is_beside_others
+
+
+def test_an_ebb_that_found_hardly_a_queue_takes_a_suspicion_back():
+    """It once stood for as long as there was no queue, and the next noise counted as the second in a row."""
+    ebb = judged(0.3)
+    ebb.begin(STEP, 0.001, in_step=True)
+    ebb.note(0.001, 0.001)
+    ebb.judge(CAPACITY, RTT)
+    assert not ebb.finds_others
+    ebb.begin(2 * STEP, 0.1, in_step=True)
+    ebb.note(0.085, 0.05)
+    ebb.judge(CAPACITY, RTT)
+    assert not ebb.is_beside_others
 
 
 def test_the_link_is_what_is_ours_by_our_share():
