@@ -213,7 +213,8 @@ class RateControl:
         return self._excess
 
     def _yield(self, report: Report, *, is_full: bool) -> None:
-        self._full_at, self._full = report.now, self._delays.base + self._high
+        if is_full or self._in_vain >= 3:  # one loss while pushing may be bad luck
+            self._full_at, self._full = report.now, self._delays.base + self._high
         if is_full and not self._ebb.left and report.now - self._reduced_at > 2 * self.srtt:
             self._reduced_at = report.now
             self.capacity = min(self.capacity, CUT * max(self._were))

@@ -169,6 +169,14 @@ def test_a_shallow_queue_that_drops_is_not_taken_for_bad_luck():
     assert bench.link.dropped < 0.03 * bench.rate * 20
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_bad_luck_while_pushing_is_not_taken_for_a_shallow_queue(seed):
+    """It once was, for a minute, and the pace stood below the line's."""
+    bench = Bench(155 * MBIT, 0.1, 1, seed)
+    bench.flow(loss=0.05, run=8, is_loss_behind=True)
+    assert bench.use(5, 15) > 0.97
+
+
 def test_a_report_with_nothing_newer_or_no_bytes_changes_no_rate():
     control = RateControl(now=0, rtt=0.1, datagram=DATAGRAM)
     before = control.rate
