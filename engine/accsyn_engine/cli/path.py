@@ -9,8 +9,8 @@ import click
 from accsyn_engine.cli.connection import Engine, connected
 from accsyn_engine.cli.output import json_option, print_answer, print_rows
 from accsyn_engine.cli.speeds import line_text, speed_text
+from accsyn_engine.transfer.work import SHORT_S
 
-SHORT_S = 0.003  # a round trip below which the agents do not ask for UDP
 COLUMNS = ("source", "target", "transport", "min_rtt_s", "loss", "capacity", "measured")
 
 

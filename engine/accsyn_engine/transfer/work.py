@@ -13,6 +13,7 @@ from accsyn_engine.wire.rate import Known
 
 OPEN_ENTRIES = 32768  # how far the walk may be ahead of what is settled; bounds the memory of both ends
 KEPT_FAILURES = 10_000  # told one by one
+SHORT_S = 0.003  # a round trip below which TCP does as well as anything
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,23 @@ def without_offload(connection: Connection) -> None:
     line.socket = DatagramSocket(HERE, (port, port), offload=False)
 
 
+def ends_of(
+    sending: Connection, receiving: Connection, source: Path, target: Path, control: Control, *, fresh: bool = False
+) -> tuple[Sender, Receiver]:
+    """Both ends of sending `source` to `target`/copy; the sender is told of `fresh` early."""
+    sender = Sender(sending, [Item(1, source, "")], control, job=JOB, clock=CLOCK, line=UNKNOWN, fresh=fresh)
+    receiver = Receiver(
+        receiving,
+        lambda task: Item(task, target, "copy"),
+        Control(),
+        job=JOB,
+        clock=CLOCK,
+        fresh=True,
+        folds=Root.ignores_case,
+    )
+    return sender, receiver
+
+
 @contextmanager
 def running(
     source: Path,
@@ -87,16 +104,7 @@ def running(
     connector.line.peer = relay.address
     sending, receiving = (listener, connector) if sender_listens else (connector, listener)
     control = Control(rate)
-    sender = Sender(sending, [Item(1, source, "")], control, job=JOB, clock=CLOCK, line=UNKNOWN)
-    receiver = Receiver(
-        receiving,
-        lambda task: Item(task, target, "copy"),
-        Control(),
-        job=JOB,
-        clock=CLOCK,
-        fresh=True,
-        folds=Root.ignores_case,
-    )
+    sender, receiver = ends_of(sending, receiving, source, target, control)
     ends = Ends(Side(sender.run), Side(receiver.run))
     try:
         yield Run(relay, sender, receiver, ends, control)

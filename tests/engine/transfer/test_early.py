@@ -18,13 +18,13 @@ from accsyn_engine.transfer.meeting.connection import Connection
 from accsyn_engine.transfer.meeting.gate import Expectation, Gate, Ticket
 from accsyn_engine.transfer.meeting.identity import Identity, agreed_secret, make_identity
 from accsyn_engine.transfer.receiving.receiver import Receiver
-from accsyn_engine.transfer.sending.sender import UNKNOWN, Sender
+from accsyn_engine.transfer.sending.sender import Sender
 from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.udp import DatagramSocket
-from accsyn_engine.transfer.work import Control, Item
+from accsyn_engine.transfer.work import Control
 from accsyn_engine.wire.datagram import DATA, DATA_HEAD, NONCE, SIZES
-from tests.engine.transfer.ends import CLOCK, JOB, LOCAL, Side, bytes_of, new_gate, partials, tickets, tree
-from tests.engine.transfer.lanes import until
+from tests.engine.transfer.ends import CLOCK, LOCAL, Side, bytes_of, new_gate, partials, tickets, tree
+from tests.engine.transfer.lanes import ends_of, until
 
 HERE = LOCAL[0]
 
@@ -71,17 +71,7 @@ def met(there: Ticket, expectation: Expectation, port: int | None = None) -> tup
 
 
 def ends(sending: Connection, receiving: Connection, source: Path, target: Path) -> tuple[Sender, Receiver]:
-    sender = Sender(sending, [Item(1, source, "")], Control(), job=JOB, clock=CLOCK, line=UNKNOWN, fresh=True)
-    receiver = Receiver(
-        receiving,
-        lambda task: Item(task, target, "copy"),
-        Control(),
-        job=JOB,
-        clock=CLOCK,
-        fresh=True,
-        folds=lambda _: False,
-    )
-    return sender, receiver
+    return ends_of(sending, receiving, source, target, Control(), fresh=True)
 
 
 @pytest.mark.parametrize("sender_listens", [True, False])

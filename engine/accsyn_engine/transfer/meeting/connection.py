@@ -11,9 +11,9 @@ from accsyn_engine.transfer.meeting.channel import Channel, Ticket, round_trip
 from accsyn_engine.transfer.transport.knocking import Knocking
 from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.udp import Address
+from accsyn_engine.transfer.work import SHORT_S
 from accsyn_engine.wire import messages
 
-SHORT_S = 0.003
 USUAL_RTT_S = 0.05  # where the system does not tell
 HOLD_S, HOLD_RTTS = 0.25, 4  # how long the streams wait for datagrams, the longer of both
 
