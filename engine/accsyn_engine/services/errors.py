@@ -69,6 +69,14 @@ class ConflictError(AccsynError):
     sentence = "Somebody changed the same thing at this moment; look at it and try again."
 
 
+class ReusedEidError(AccsynError):
+    """Two different calls came under one `eid`."""
+
+    code = "eid-reused"
+    status = 409
+    sentence = 'Another call was carried out under the eid "{eid:.80}"; give every call an eid of its own.'
+
+
 class PathRefusedError(AccsynError):
     """A path the caller may not read or write; the whole job is refused with it."""
 

@@ -7,6 +7,8 @@ because it waits for an agent and must not hold the database meanwhile (`waits`)
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -16,7 +18,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
 from accsyn_engine.services.context import Caller, Context, Work
-from accsyn_engine.services.errors import BadValueError, ConflictError, ForbiddenError
+from accsyn_engine.services.errors import BadValueError, ConflictError, ForbiddenError, ReusedEidError
 from accsyn_engine.store.schema import answered
 
 Parameters = ParamSpec("Parameters")
@@ -152,15 +154,16 @@ def writes(
         @wraps(use_case)
         def call(context: Context, caller: Caller, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
             check(caller, operation)
+            digest = _digest(operation, args, kwargs) if caller.eid else ""
 
             def once() -> Answer:
                 with _storable(), context.changing() as work:
-                    found, answer = _recall(work, caller)
+                    found, answer = _recall(work, caller, digest)
                     if found:
                         return answer  # type: ignore[return-value]  # what this use case answered before
                     fresh = use_case(work, caller, *args, **kwargs)
                     if operation not in SECRET:
-                        _remember(work, caller, fresh)
+                        _remember(work, caller, digest, fresh)
                     return fresh
 
             return _repeated(once)
@@ -222,17 +225,31 @@ def _register(operation: str, call: Call) -> Call:
     return call
 
 
-def _recall(work: Work, caller: Caller) -> tuple[bool, object]:
+def _digest(operation: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
+    """What tells one call from another: the operation and everything it was given."""
+    said = json.dumps([operation, args, kwargs], sort_keys=True, default=str)
+    return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
+
+
+def _recall(work: Work, caller: Caller, digest: str) -> tuple[bool, object]:
     if not caller.eid:
         return False, None
     row = work.connection.execute(
-        select(answered.c.answer).where(answered.c.user_id == caller.user_id, answered.c.eid == caller.eid)
+        select(answered.c.answer, answered.c.call).where(
+            answered.c.user_id == caller.user_id, answered.c.eid == caller.eid
+        )
     ).first()
-    return (False, None) if row is None else (True, row.answer)
+    if row is None:
+        return False, None
+    if row.call != digest:
+        raise ReusedEidError(eid=caller.eid)
+    return True, row.answer
 
 
-def _remember(work: Work, caller: Caller, answer: object) -> None:
+def _remember(work: Work, caller: Caller, digest: str, answer: object) -> None:
     if caller.eid:
         work.connection.execute(
-            insert(answered).values(user_id=caller.user_id, eid=caller.eid, answer=answer, created=work.now)
+            insert(answered).values(
+                user_id=caller.user_id, eid=caller.eid, call=digest, answer=answer, created=work.now
+            )
         )

@@ -20,7 +20,7 @@ from accsyn_engine.services.moving.transfers import set_job
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records.rows import bare, by_id, require_share, require_user
 from accsyn_engine.services.scripts.hooking import HOOKS, OSES, hook_name
-from accsyn_engine.services.work import jobs, queues
+from accsyn_engine.services.work import job_lists, queues
 from accsyn_engine.store.schema import client, setting
 
 WORKSPACE = ""  # the entity id of the workspace's own settings
@@ -48,7 +48,7 @@ def get(
 
 def _all(work: Work, caller: Caller, scope: str, entity: str) -> dict[str, Any]:
     if scope == "job":
-        return dict(jobs.require(work, caller, entity).settings)
+        return dict(job_lists.require(work, caller, entity).settings)
     rows = work.connection.execute(select(setting).where(setting.c.scope == scope, setting.c.entity_id == entity))
     found: dict[str, Any] = {}
     for row in rows:
@@ -81,7 +81,7 @@ def put(
     _check_limit(key, values)
     _check_compare(scope_name, key, values)
     if scope_name == "job":
-        row = jobs.require(work, caller, entity)
+        row = job_lists.require(work, caller, entity)
         set_job(work, row, settings=dict(row.settings) | {key: values[""]})
     else:
         for platform, text in values.items():
@@ -121,7 +121,7 @@ def delete(work: Work, caller: Caller, *, scope: str = "workspace", id: str | No
     _check_write(caller, scope_name, name)
     key = normal(name)
     if scope_name == "job":
-        row = jobs.require(work, caller, entity)
+        row = job_lists.require(work, caller, entity)
         set_job(work, row, settings={other: value for other, value in row.settings.items() if other != key})
     for stored in (key, *(f"{key}@{os}" for os in OSES)):
         work.connection.execute(_where(scope_name, entity, stored))
@@ -144,7 +144,7 @@ def _entity(work: Work, caller: Caller, scope: str, id: str | None) -> tuple[str
         return "user", require_user(work, id).id
     if word == "queue":
         return "queue", queues.require(work, id).id
-    return word, jobs.require(work, caller, id).id if word == "job" else _client(work, id)
+    return word, job_lists.require(work, caller, id).id if word == "job" else _client(work, id)
 
 
 def _client(work: Work, id: str) -> str:

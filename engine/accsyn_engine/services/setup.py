@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
 
@@ -25,10 +26,11 @@ from accsyn_engine.services.work import queues
 from accsyn_engine.services.work.places import volume_path
 from accsyn_engine.store.database import Database
 from accsyn_engine.store.migrating import migrate
-from accsyn_engine.store.schema import share, user
+from accsyn_engine.store.schema import share, site, user
 from accsyn_engine.store.schema import workspace as workspace_table
 from accsyn_plugins.errors import AccsynError
 
+SITES = (("hq", "Main site"), ("roaming", "Roaming"))
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 
 
@@ -113,9 +115,13 @@ def _write_secret(file: Path, secret: bytes) -> None:
 
 
 def _fill(work: Work, code: str, admin: str, volumes: list[tuple[str, str]]) -> None:
-    stamp = {"created": work.now, "creator": admin}
+    stamp: dict[str, Any] = {"created": work.now, "creator": admin}
     ids = work.context.ids
     work.connection.execute(insert(workspace_table).values(id=ids.entity(), code=code, name=code, **stamp))
+    for place, name in SITES:
+        work.connection.execute(
+            insert(site).values(id=ids.entity(), code=place, name=name, is_main=place == "hq", **stamp)
+        )
     admin_id = ids.entity()
     work.connection.execute(
         insert(user).values(
@@ -129,10 +135,17 @@ def _fill(work: Work, code: str, admin: str, volumes: list[tuple[str, str]]) -> 
             **stamp,
         )
     )
+    _make_volumes(work, volumes, stamp)
+    for line, name, priority, is_default in queues.BUILT_IN:
+        queues.add(work, ids.entity(), line, name, priority, is_default=is_default, creator=admin)
+    audit.record(work, ENGINE, "workspace.init", "workspace", admin_id, code=code, admin=admin)
+
+
+def _make_volumes(work: Work, volumes: list[tuple[str, str]], stamp: dict[str, Any]) -> None:
     for number, (volume, path) in enumerate(volumes):
         work.connection.execute(
             insert(share).values(
-                id=ids.entity(),
+                id=work.context.ids.entity(),
                 code=volume,
                 name=volume,
                 type="volume",
@@ -145,9 +158,6 @@ def _fill(work: Work, code: str, admin: str, volumes: list[tuple[str, str]]) -> 
                 **stamp,
             )
         )
-    for line, name, priority, is_default in queues.BUILT_IN:
-        queues.add(work, ids.entity(), line, name, priority, is_default=is_default, creator=admin)
-    audit.record(work, ENGINE, "workspace.init", "workspace", admin_id, code=code, admin=admin)
 
 
 def open_engine(data: Path, *, clock: Clock, ids: Ids) -> Context:

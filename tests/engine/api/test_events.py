@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from accsyn_engine.api.errors import UnknownEventError
-from accsyn_engine.api.events import FILE_OPERATIONS, TABLE, row_of
+from accsyn_engine.api.events import TABLE, row_of
 from accsyn_engine.api.protocol import Envelope, Family
+from accsyn_engine.api.tables.files import FILE_OPERATIONS
 from accsyn_engine.services.permissions import PERMISSIONS
 
 ON_ANOTHER_ROUTE = {  # operations no event leads to: why

@@ -14,7 +14,7 @@ from accsyn_engine.services.context import Find
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError
 from accsyn_engine.services.moving import agents
 from accsyn_engine.services.scripts import hooks
-from accsyn_engine.services.work import jobs
+from accsyn_engine.services.work import job_lists, jobs
 from accsyn_engine.store.schema import outbox
 from tests.engine.services.world import Agent, World
 
@@ -138,13 +138,13 @@ def test_what_a_failing_hook_printed_is_for_the_studio_and_never_for_the_vendor(
     secret = {"message": "The hook `python3 /srv/studio/secret.py` ended with exit code 1", "code": "hook-failed"}
     _ended(alpha, event["run"], 1, error=secret, output="/srv/studio/show-42/unreleased.mov")
     assert "unreleased.mov" in world.job(job)["error"]
-    [seen] = jobs.find(world.context, world.jennifer, Find(id=job["id"]))
+    [seen] = job_lists.find(world.context, world.jennifer, Find(id=job["id"]))
     assert seen["status"] == "failed"
     assert seen["error"] == seen["status_reason"]
     assert "(E#J006)" in seen["error"]
     assert "/srv/studio" not in json.dumps(seen)
     for spied in ("*unreleased*", "*srv*"):
-        assert jobs.find(world.context, world.jennifer, Find(query=f'error="{spied}"')) == []
+        assert job_lists.find(world.context, world.jennifer, Find(query=f'error="{spied}"')) == []
     with world.context.reading() as work:
         mails = [row.data for row in work.connection.execute(select(outbox)) if row.key.startswith("failed:")]
     texts = {mail["to"]: mail["text"] for mail in mails}

@@ -12,7 +12,7 @@ from accsyn_engine.services.context import Find
 from accsyn_engine.services.moving import agents, clients, files
 from accsyn_engine.services.people import users
 from accsyn_engine.services.records import workspaces
-from accsyn_engine.services.work import jobs, queues, tasks
+from accsyn_engine.services.work import job_lists, jobs, queues, tasks
 from accsyn_engine.store.schema import audit
 from accsyn_plugins.errors import AccsynError
 from tests.engine.services.world import World
@@ -31,7 +31,7 @@ WORDS = [
     "../..",
     "*",
 ]
-FINDS = [users.find, acls.find, jobs.find, tasks.find, queues.find, clients.find, workspaces.find]
+FINDS = [users.find, acls.find, job_lists.find, tasks.find, queues.find, clients.find, workspaces.find]
 
 
 def _answer(call: Any, world: World, *arguments: Any) -> Any:
@@ -119,7 +119,7 @@ def test_a_setting_may_not_hide_a_platform_in_its_name(world: World) -> None:
 def test_vendors_see_neither_internal_metadata_nor_where_volumes_lie(world: World) -> None:
     world.share()
     job = world.send(metadata={"internal": {"rate": 7}, "external": {"note": "hi"}})
-    [seen] = jobs.find(world.context, world.jennifer, Find(id=job["id"]))
+    [seen] = job_lists.find(world.context, world.jennifer, Find(id=job["id"]))
     assert seen["metadata"] == {"external": {"note": "hi"}}
     assert all("/mnt" not in str(task) for task in tasks.find(world.context, world.jennifer, Find(parent=job["id"])))
     assert world.tasks(job)[0]["source"]["path_abs"].startswith("/mnt/production/")

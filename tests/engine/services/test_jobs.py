@@ -12,7 +12,7 @@ from accsyn_engine.services.context import Caller, Find
 from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotFoundError, PathRefusedError
 from accsyn_engine.services.moving import agents
 from accsyn_engine.services.people import users
-from accsyn_engine.services.work import jobs, tasks
+from accsyn_engine.services.work import job_lists, jobs, tasks
 from accsyn_plugins.errors import AccsynError
 from tests.engine.services.world import DATASET, VENDOR_FOLDER, World
 
@@ -86,7 +86,7 @@ def test_a_task_that_makes_no_sense_gets_a_sentence_and_leaves_nothing(
     good = {"source": SOURCE, "destination": "jennifer@gda.com:x"}
     with pytest.raises(error, match=words):
         jobs.create(world.context, world.workflow, {"tasks": [good, task]})
-    assert jobs.find(world.context, world.admin, Find()) == []
+    assert job_lists.find(world.context, world.admin, Find()) == []
 
 
 @pytest.mark.parametrize("tasks_written", [[], {}, "x", None])
@@ -208,8 +208,8 @@ def test_a_deleted_job_is_in_the_archive_and_stops(world: World) -> None:
     job = world.send()
     transfer = world.met(workstation, alpha)
     jobs.delete(world.context, world.workflow, job["id"])
-    assert jobs.find(world.context, world.workflow, Find(query="code=package", single=True)) == []
-    [archived] = jobs.find(world.context, world.workflow, Find(query="code=package", archived=True))
+    assert job_lists.find(world.context, world.workflow, Find(query="code=package", single=True)) == []
+    [archived] = job_lists.find(world.context, world.workflow, Find(query="code=package", archived=True))
     assert (archived["id"], archived["status"], archived["archived"]) == (job["id"], "aborted", True)
     assert alpha.progress(transfer)["state"] == "stopped"
     actions = [row["action"] for row in audit.find(world.context, world.admin, id=job["id"])]
@@ -276,12 +276,12 @@ def test_jobs_are_seen_by_who_has_a_part_in_them(world: World) -> None:
     )
     seen = {}
     for code, made in (("anna", with_access), ("ben", without)):
-        seen[code] = len(jobs.find(world.context, Caller(made["id"], made["code"], "employee"), Find()))
+        seen[code] = len(job_lists.find(world.context, Caller(made["id"], made["code"], "employee"), Find()))
     other = Caller(
         users.find(world.context, world.admin, Find(query="code=other*"))[0]["id"], "other@gda.com", "standard"
     )
-    seen["other"] = len(jobs.find(world.context, other, Find()))
-    seen["jennifer"] = len(jobs.find(world.context, world.jennifer, Find()))
+    seen["other"] = len(job_lists.find(world.context, other, Find()))
+    seen["jennifer"] = len(job_lists.find(world.context, world.jennifer, Find()))
     assert seen == {"anna": 1, "ben": 0, "other": 0, "jennifer": 1}
 
 
@@ -302,7 +302,7 @@ def test_jobs_are_seen_by_who_has_a_part_in_them(world: World) -> None:
 def test_a_job_is_found_by_what_people_write(world: World, query: str) -> None:
     world.share()
     made = world.send()
-    assert [job["id"] for job in jobs.find(world.context, world.workflow, Find(query=query))] == [made["id"]]
+    assert [job["id"] for job in job_lists.find(world.context, world.workflow, Find(query=query))] == [made["id"]]
 
 
 def test_a_finished_job_is_found_only_when_asked_for(world: World) -> None:
@@ -316,7 +316,7 @@ def test_a_finished_job_is_found_only_when_asked_for(world: World) -> None:
         (Find(id=made["id"]), 1),
         (Find(), 0),
     ):
-        assert len(jobs.find(world.context, world.workflow, find)) == count
+        assert len(job_lists.find(world.context, world.workflow, find)) == count
 
 
 def test_finds_are_stable_and_cut_after_the_permissions(world: World) -> None:
@@ -326,8 +326,8 @@ def test_finds_are_stable_and_cut_after_the_permissions(world: World) -> None:
         world.send(code=f"package {number}")
     users.create(world.context, world.admin, {"code": "other@gda.com"})
     world.send(code="for other", tasks=[{"source": SOURCE, "destination": "other@gda.com:x"}])
-    first = jobs.find(world.context, world.jennifer, Find(limit=4))
-    rest = jobs.find(world.context, world.jennifer, Find(limit=4, skip=4))
+    first = job_lists.find(world.context, world.jennifer, Find(limit=4))
+    rest = job_lists.find(world.context, world.jennifer, Find(limit=4, skip=4))
     assert [job["code"] for job in first + rest] == [f"package {number}" for number in range(6)]
 
 
@@ -350,3 +350,13 @@ def test_a_narrowed_grant_that_another_covers_stops_nothing(world: World) -> Non
     world.met(workstation, alpha)
     world.grant(share["id"], VENDOR_FOLDER, write=False)
     assert world.job(job)["status"] == "running"
+
+
+def test_the_priority_of_a_job_is_its_own_whatever_its_queue(world: World) -> None:
+    world.share()
+    job = world.send(priority=700)
+    assert (job["priority"], jobs.update(world.context, world.admin, job["id"], {"queue": "high"})["priority"]) == (
+        700,
+        700,
+    )
+    assert job_lists.find(world.context, world.admin, Find(query="priority=700"))

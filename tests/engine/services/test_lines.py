@@ -8,7 +8,7 @@ import pytest
 
 from accsyn_engine.services.context import Find
 from accsyn_engine.services.moving import agents, lines, probing
-from accsyn_engine.services.work import jobs
+from accsyn_engine.services.work import job_lists
 from tests.engine.cli.engines import check
 from tests.engine.services.world import Agent, World, numbers
 
@@ -107,8 +107,8 @@ def test_who_may_not_see_the_job_does_not_see_its_line(moving: Moving) -> None:
     world, alpha, _workstation, job, transfer = moving
     report(alpha, transfer, SENT)
     stranger = world._person("someone@else.com", "standard")
-    assert jobs.find(world.context, stranger, Find(id=job["id"])) == []
-    (seen,) = jobs.find(world.context, world.jennifer, Find(id=job["id"]))
+    assert job_lists.find(world.context, stranger, Find(id=job["id"])) == []
+    (seen,) = job_lists.find(world.context, world.jennifer, Find(id=job["id"]))
     assert seen["line"]["rtt_s"] == 0.201
 
 

@@ -13,7 +13,7 @@ from accsyn_engine import services
 from accsyn_engine.services import permissions
 from accsyn_engine.services.access import acls
 from accsyn_engine.services.context import Caller, Context, Find, KeyDigest, Work
-from accsyn_engine.services.errors import ConflictError, ForbiddenError
+from accsyn_engine.services.errors import ConflictError, ForbiddenError, ReusedEidError
 from accsyn_engine.services.people import users
 from accsyn_engine.services.people.accounts import key as make_key
 from accsyn_engine.services.people.accounts import session as make_session
@@ -23,7 +23,7 @@ from accsyn_engine.store.schema import answered
 from tests.engine.services.world import World
 
 MODULES = [
-    importlib.import_module(f"{services.__name__}.{found.name}") for found in pkgutil.iter_modules(services.__path__)
+    importlib.import_module(found.name) for found in pkgutil.walk_packages(services.__path__, f"{services.__name__}.")
 ]
 # Each file operation has a row of its own behind the one door `files.operate`.
 BEHIND_A_DOOR = {f"file.{name}" for name in ("getsize", "exists", "mkdir", "rename", "move", "delete")}
@@ -70,6 +70,15 @@ def test_one_callers_eid_is_not_anothers(world: World) -> None:
     mine, theirs = replace(world.admin, eid="e1"), replace(world.workflow, eid="e1")
     users.create(world.context, mine, {"code": "a@gda.com"})
     assert users.create(world.context, theirs, {"code": "b@gda.com"})["code"] == "b@gda.com"
+
+
+def test_an_eid_used_for_another_call_is_refused_instead_of_answering_the_first(world: World) -> None:
+    caller = replace(world.admin, eid="e1")
+    users.create(world.context, caller, {"code": "a@gda.com"})
+    with pytest.raises(ReusedEidError, match="an eid of its own"):
+        queues.create(world.context, caller, {"name": "late"})
+    with pytest.raises(ReusedEidError):
+        users.create(world.context, caller, {"code": "b@gda.com"})
 
 
 def test_a_refused_call_is_not_remembered(world: World) -> None:

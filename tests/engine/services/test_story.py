@@ -16,7 +16,7 @@ from accsyn_engine.services.errors import (
 )
 from accsyn_engine.services.moving import agents
 from accsyn_engine.services.people import accounts, users
-from accsyn_engine.services.work import jobs, tasks
+from accsyn_engine.services.work import job_lists, jobs, tasks
 from tests.engine.services.world import DATASET, VENDOR_FOLDER, World
 
 HOOK = "python3 /hooks/job_done.py ${PATH_JSON_INPUT}"
@@ -200,7 +200,7 @@ def test_one_destination_outside_the_grants_refuses_the_whole_job(world: World) 
     bad = {"source": "/w/b.dat", "destination": f"geoscan:share=proj002-outsourcing/{DATASET}/b.dat"}
     with pytest.raises(PathRefusedError, match=f"proj002-outsourcing/{DATASET}/b.dat"):
         jobs.create(world.context, world.jennifer, {"tasks": [good, bad]})
-    assert jobs.find(world.context, world.admin, Find()) == []
+    assert job_lists.find(world.context, world.admin, Find()) == []
 
 
 @pytest.mark.statement(30)

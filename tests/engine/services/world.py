@@ -12,7 +12,7 @@ from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Caller, Context, Find
 from accsyn_engine.services.moving import agents, dispatch
 from accsyn_engine.services.people import accounts, users
-from accsyn_engine.services.work import jobs, tasks
+from accsyn_engine.services.work import job_lists, jobs, tasks
 
 START_MS = 1_764_000_000_000
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -190,7 +190,7 @@ class World:
         return dispatch.tick(self.context)
 
     def job(self, made: dict[str, Any]) -> dict[str, Any]:
-        return jobs.find(self.context, self.admin, Find(id=made["id"]))[0]
+        return job_lists.find(self.context, self.admin, Find(id=made["id"]))[0]
 
     def tasks(self, made: dict[str, Any]) -> list[dict[str, Any]]:
         return tasks.find(self.context, self.admin, Find(parent=made["id"]))

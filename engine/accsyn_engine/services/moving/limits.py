@@ -19,7 +19,7 @@ from accsyn_engine.jobs.schedule import LIMITS, SCHEDULE, SPEED, TIMEZONE, Cap, 
 from accsyn_engine.services.context import PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError
 from accsyn_engine.services.permissions import reads
-from accsyn_engine.services.work import jobs
+from accsyn_engine.services.work import job_lists
 from accsyn_engine.store.schema import client, job, queue, setting, transfer, user, workspace
 
 WORKSPACE = "workspace:"
@@ -35,7 +35,7 @@ _RUNNING: Select[Any] = (
         transfer.c.receiver_id,
         transfer.c.rate,
         transfer.c.job_id,
-        job.c.priority,
+        job.c.rank,
         job.c.queue_id,
         job.c.settings,
         job.c.sender_user_id,
@@ -101,7 +101,7 @@ def _read(work: Work, settings_of: Mapping[str, dict[str, Any]]) -> Limits:
 
 
 def _flow(row: Row[Any]) -> Flow:
-    rank = PROBE_RANK if row.job_id is None else row.priority
+    rank = PROBE_RANK if row.job_id is None else row.rank
     return Flow(row.id, weight(rank), row.rate, _keys(row))
 
 
@@ -128,8 +128,8 @@ def find(work: Work, caller: Caller, scope: str | None = None, id: str | None = 
     if scope is not None and scope not in _NAMES:
         raise BadValueError(what=f'Caps belong to one of {", ".join(_NAMES)}, not to "{scope}".')
     running = _running(work)
-    named = [jobs.require(work, caller, id).id] if scope == "job" else [row.job_id for row in running]
-    seen = select(job.c.id, job.c.settings).where(job.c.id.in_(named), jobs.visible_jobs(caller))
+    named = [job_lists.require(work, caller, id).id] if scope == "job" else [row.job_id for row in running]
+    seen = select(job.c.id, job.c.settings).where(job.c.id.in_(named), job_lists.visible_jobs(caller))
     limits = _read(work, {row.id: row.settings for row in work.connection.execute(seen)})
     under = Counter(key for row in running for key in _keys(row))
     wanted = [f"{scope}:{id or ''}"] if scope else sorted(key for key, values in limits.written.items() if values)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from accsyn_engine.jobs.states import TASK_RETRIED, Move, TaskStatus, after
+from accsyn_engine.query.functions import folded
 from accsyn_engine.services.context import DISPATCH, Work
 from accsyn_engine.services.moving import events, lines
 from accsyn_engine.services.moving.asking import topic
@@ -59,7 +60,7 @@ def stop_attempt(work: Work, row: Row[Any], code: str, sentence: str) -> None:
 def wake(work: Work, waiting_for: str, *, places: int | None = None) -> None:
     """Make jobs ready that wait for a user, client or volume; with `places`, only that many, the most urgent first."""
     waits = job.c.waiting_for == waiting_for, job.c.ready_at.is_(None), job.c.status == "waiting"
-    chosen = job.c.id.in_(select(job.c.id).where(*waits).order_by(job.c.priority.desc(), job.c.created).limit(places))
+    chosen = job.c.id.in_(select(job.c.id).where(*waits).order_by(job.c.rank.desc(), job.c.created).limit(places))
     statement = update(job).where(*waits) if places is None else update(job).where(chosen)
     work.connection.execute(statement.values(ready_at=work.now, waiting_for=None))
     work.ring(DISPATCH)
@@ -91,7 +92,8 @@ def make_ready(work: Work, row: Row[Any], reason: str | None = None, at: int | N
 
 
 def set_job(work: Work, row: Row[Any], **values: Any) -> None:
-    """Change columns of a job."""
+    """Change columns of a job; what searches compare follows its name."""
+    values |= {f"{name}_folded": folded(values[name]) for name in ("code", "name") if name in values}
     work.connection.execute(update(job).where(job.c.id == row.id).values(**values))
 
 

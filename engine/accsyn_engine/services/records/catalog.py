@@ -10,15 +10,15 @@ from accsyn_engine.services.moving import clients
 from accsyn_engine.services.people import users
 from accsyn_engine.services.permissions import reads
 from accsyn_engine.services.records import workspaces
-from accsyn_engine.services.work import jobs, queues, tasks
+from accsyn_engine.services.work import job_lists, queues, tasks
 
 _SHARES = ("share", "volume", "folder", "home")
 _FIELDS: dict[str, Fields] = {
     "user": users.LISTING.attributes,
     **dict.fromkeys(_SHARES, share_lists.LISTING.attributes),
     "acl": acls.LISTING.attributes,
-    "job": jobs.LISTING.attributes,
-    "transfer": jobs.LISTING.attributes,
+    "job": job_lists.LISTING.attributes,
+    "transfer": job_lists.LISTING.attributes,
     "task": tasks.LISTING.attributes,
     "queue": queues.LISTING.attributes,
     "client": clients.LISTING.attributes,

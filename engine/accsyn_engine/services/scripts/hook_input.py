@@ -12,7 +12,7 @@ from accsyn_engine.services.context import Work
 from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.scripts import hooking, publish
-from accsyn_engine.services.work import jobs, outcomes
+from accsyn_engine.services.work import job_lists, outcomes
 from accsyn_engine.services.work.tasks import volume_paths
 from accsyn_engine.store.schema import client, hook_run, job, share, task, transfer
 
@@ -37,7 +37,7 @@ def event(work: Work, data: dict[str, Any]) -> dict[str, Any] | None:
 
 def job_input(work: Work, run: Row[Any]) -> dict[str, Any]:
     """Put the input of a job's hook together."""
-    row = work.connection.execute(jobs.ROWS.where(job.c.id == run.job_id)).one()
+    row = work.connection.execute(job_lists.ROWS.where(job.c.id == run.job_id)).one()
     machines = _machines(work, run)
     shown = {
         "hook": run.hook,

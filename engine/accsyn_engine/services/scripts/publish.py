@@ -41,7 +41,7 @@ def preprocess(context: Context, caller: Caller, data: dict[str, Any]) -> dict[s
         run = add_run(
             work, server, HOOK, command, key=work.context.ids.secret(), attempt=1, job_id=None, data=hook_data
         )
-    answer = runs.wait_for(context, caller, run, TIMEOUT_S)
+    answer = runs.wait_for(context, run, TIMEOUT_S, reader=caller)
     return _checked(files, answer.answer)
 
 

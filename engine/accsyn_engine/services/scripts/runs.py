@@ -37,7 +37,7 @@ def shown(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def wait_for(context: Context, caller: Caller, run: str, timeout_s: float) -> Row[Any]:
+def wait_for(context: Context, run: str, timeout_s: float, *, reader: Caller) -> Row[Any]:
     """Wait for a run that must succeed.
 
     Raises AgentRefusedError with as much of its error as the caller may read, NobodyAnswersError at the deadline.
@@ -45,7 +45,7 @@ def wait_for(context: Context, caller: Caller, run: str, timeout_s: float) -> Ro
     row = wait_end(context, run, timeout_s)
     if row.state != "done":
         public = public_failure(row.hook)
-        raise AgentRefusedError(message=(row.error or public) if caller.is_elevated else public, run=run)
+        raise AgentRefusedError(message=(row.error or public) if reader.is_elevated else public, run=run)
     return row
 
 

@@ -1,152 +1,28 @@
-"""Transfer jobs: listing, submitting, changing, archiving."""
+"""Transfer jobs: submitting, changing, archiving."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, or_, select, true
+from sqlalchemy import Row, insert, select
 
 from accsyn_engine.jobs import compare, schedule
 from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
-from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.query.functions import folded
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
-from accsyn_engine.services.context import DISPATCH, PACE, Caller, Find, Work
-from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
-from accsyn_engine.services.moving import lines, transfers
+from accsyn_engine.services.context import DISPATCH, PACE, Caller, Work
+from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError
+from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.people import letters
-from accsyn_engine.services.permissions import reads, writes
-from accsyn_engine.services.records import entities
+from accsyn_engine.services.permissions import writes
 from accsyn_engine.services.records.fields import flag, mapping, number, text
-from accsyn_engine.services.records.finding import Listing, Scopes, listed
-from accsyn_engine.services.records.references import to_party, to_queue, to_user
-from accsyn_engine.services.records.rows import bare, require_user
+from accsyn_engine.services.records.rows import require_user
 from accsyn_engine.services.scripts import hook_phase, publish
-from accsyn_engine.services.work import queues
+from accsyn_engine.services.work import job_lists, queues
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.storing import Policy, Shelf
-from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, transfer, user, workspace
-
-_submitter = user.alias("submitter")
-_from_user, _to_user = user.alias("from_user"), user.alias("to_user")
-_from_client, _to_client = client.alias("from_client"), client.alias("to_client")
-_workspace_code = select(workspace.c.code).limit(1).scalar_subquery()
-
-
-def _party_code(type_: ColumnElement[str], person: Any, machine: Any) -> ColumnElement[str]:
-    return case((type_ == "user", person.c.code), (type_ == "client", machine.c.code), else_=_workspace_code)
-
-
-_source_code = _party_code(job.c.source_type, _from_user, _from_client)
-_destination_code = _party_code(job.c.destination_type, _to_user, _to_client)
-
-ROWS = (
-    select(
-        job,
-        _submitter.c.code.label("user_code"),
-        queue.c.code.label("queue_code"),
-        _source_code.label("source_code"),
-        _destination_code.label("destination_code"),
-        transfer.c.sender_line,
-        transfer.c.receiver_line,
-        transfer.c.lease_until,
-    )
-    .join(_submitter, _submitter.c.id == job.c.user_id)
-    .join(queue, queue.c.id == job.c.queue_id)
-    .outerjoin(_from_user, _from_user.c.id == job.c.source_id)
-    .outerjoin(_from_client, _from_client.c.id == job.c.source_id)
-    .outerjoin(_to_user, _to_user.c.id == job.c.destination_id)
-    .outerjoin(_to_client, _to_client.c.id == job.c.destination_id)
-    .outerjoin(transfer, and_(transfer.c.job_id == job.c.id, transfer.c.attempt == job.c.attempts))
-)
-
-_finished = job.c.status.in_(FINISHED)
-
-LISTING = Listing(
-    rows=ROWS,
-    attributes={
-        "id": Text(job.c.id),
-        "code": Text(job.c.code),
-        "name": Text(job.c.name),
-        "type": Number(job.c.type),
-        "status": Text(job.c.status),
-        "user": to_user(job.c.user_id),
-        "queue": to_queue(job.c.queue_id),
-        "parent": to_queue(job.c.queue_id),
-        "source": to_party(job.c.source_type, job.c.source_id),
-        "destination": to_party(job.c.destination_type, job.c.destination_id),
-        "size": Number(job.c.size),
-        "speed": Number(job.c.speed),
-        "priority": Number(job.c.priority),
-        "description": Text(job.c.description),
-        "error": Text(func.coalesce(job.c.error, "")),
-        "creator": Text(job.c.creator),
-        "created": Date(job.c.created),
-        "modified": Date(job.c.modified),
-        "finished": Date(job.c.finished),
-    },
-    id=job.c.id,
-    order=(job.c.created, job.c.id),
-    scopes=Scopes(
-        active=and_(job.c.archived.is_(False), job.c.status.in_(sorted(set(Status) - FINISHED))),
-        finished=and_(job.c.archived.is_(False), _finished),
-        archived=job.c.archived.is_(True),
-    ),
-    bare=("id", "code"),
-)
-
-
-def visible_jobs(caller: Caller) -> ColumnElement[bool]:
-    """Admins see all; others what they submitted, send or receive; employees also what runs on their volumes."""
-    if caller.is_admin:
-        return true()
-    own = or_(
-        job.c.user_id == caller.user_id,
-        job.c.sender_user_id == caller.user_id,
-        job.c.receiver_user_id == caller.user_id,
-    )
-    if caller.role != "employee":
-        return own
-    held = exists().where(
-        job_volume.c.job_id == job.c.id,
-        acl.c.share_id == job_volume.c.volume_id,
-        acl.c.user_id == caller.user_id,
-        acl.c.path == "",
-        acl.c.status == "enabled",
-        share.c.id == job_volume.c.volume_id,
-        share.c.status == "enabled",
-    )
-    return or_(own, held)
-
-
-@reads("job.find")
-def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
-    """List jobs, without their tasks."""
-    return listed(work, LISTING, find, visible_jobs(caller), lambda row: shown(caller, row))
-
-
-def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
-    """Show a job; what its metadata calls internal, and the detail of an error, is for the studio's people."""
-    line = lines.joined(row.sender_line, row.receiver_line, is_running=row.lease_until is not None)
-    entity = entities.job(row) | {"line": line}
-    if caller.is_elevated and row.error and row.error_detail:
-        entity["error"] = entity["status_reason"] = row.error_detail
-    if not caller.is_elevated:
-        entity["metadata"] = {name: value for name, value in row.metadata.items() if name != "internal"}
-    return entity
-
-
-def require(work: Work, caller: Caller, id: object, *, lock: bool = False) -> Row[Any]:
-    """Read a job the caller may see, by id or code; raises NotFoundError."""
-    name = bare(id)
-    by = or_(job.c.id == name, job.c.code == name)
-    statement = ROWS.where(by, visible_jobs(caller)).order_by(job.c.created.desc())
-    if lock:
-        statement = statement.with_for_update(of=job)
-    row = work.connection.execute(statement.limit(1)).first()
-    if row is None:
-        raise NotFoundError(kind="job", name=name)
-    return row
+from accsyn_engine.store.schema import job
 
 
 @writes("job.create")
@@ -174,7 +50,9 @@ def create(
     shelf = Shelf(work, job_id, packer.ends.destination.user_id, policy)
     shelf.add([first])
     shelf.add(tasks)
-    return _submitted(work, caller, require(work, caller, job_id, lock=True), shelf, data, is_new=known is None)
+    return _submitted(
+        work, caller, job_lists.require(work, caller, job_id, lock=True), shelf, data, is_new=known is None
+    )
 
 
 def _is_publish(data: dict[str, Any]) -> bool:
@@ -206,6 +84,8 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
             id=new,
             code=name,
             name=name,
+            code_folded=folded(name),
+            name_folded=folded(name),
             type=1,
             status=Status.INIT,
             phase="transfer",
@@ -217,7 +97,8 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
             destination_id=ends.destination.id,
             sender_user_id=ends.source.user_id,
             receiver_user_id=ends.destination.user_id,
-            priority=queues.rank(line.priority, priority),
+            priority=priority,
+            rank=queues.rank(line.priority, priority),
             size=-1,
             bytes_done=0,
             bytes_moved=0,
@@ -257,13 +138,13 @@ def _submitted(
     audit.record(work, caller, "job.create", "job", row.id, name=row.name, tasks=len(shelf.touched), new=is_new)
     if is_new and row.receiver_user_id and row.receiver_user_id != caller.user_id:
         letters.package_pending(work, row, row.destination_code if row.destination_type == "user" else "", caller.code)
-    return shown(caller, require(work, caller, row.id))
+    return job_lists.shown(caller, job_lists.require(work, caller, row.id))
 
 
 @writes("job.update")
 def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[str, Any]:
     """Pause, resume (also retries and revives), abort or finish a job by its `status`; or change what describes it."""
-    row = require(work, caller, id, lock=True)
+    row = job_lists.require(work, caller, id, lock=True)
     if data.get("status") is not None:
         move = WRITABLE.get(str(data["status"]).lower())
         if move is None:
@@ -274,7 +155,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
         transfers.set_job(work, row, modified=work.now, modifier=caller.code, **values)
         work.ring(PACE)
     audit.record(work, caller, "job.update", "job", row.id, status=data.get("status"), fields=sorted(values))
-    return shown(caller, require(work, caller, row.id))
+    return job_lists.shown(caller, job_lists.require(work, caller, row.id))
 
 
 def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -292,9 +173,8 @@ def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
     if line.id != row.queue_id:
         values["queue_id"] = line.id
     if line.id != row.queue_id or "priority" in data:
-        values["priority"] = queues.rank(
-            line.priority, number(data, "priority", default=row.priority % 1001, least=0, most=1000)
-        )
+        values["priority"] = number(data, "priority", default=row.priority, least=0, most=1000)
+        values["rank"] = queues.rank(line.priority, values["priority"])
     return values
 
 
@@ -351,7 +231,7 @@ def _check_again(work: Work, caller: Caller, row: Row[Any]) -> None:
 @writes("job.delete")
 def delete(work: Work, caller: Caller, id: str) -> bool:
     """Put a job into the archive; one that is not over is aborted first."""
-    row = require(work, caller, id, lock=True)
+    row = job_lists.require(work, caller, id, lock=True)
     if row.user_id != caller.user_id and not caller.is_elevated:
         raise ForbiddenError(who=caller.code, what=f'delete the job "{row.name}"')
     if Status(row.status) not in FINISHED:

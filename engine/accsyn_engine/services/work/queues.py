@@ -99,7 +99,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     )
     moved = (values["priority"] - row.priority) * 1001
     waiting = job.c.queue_id == row.id, job.c.status.not_in(("done", "aborted"))
-    work.connection.execute(alter(job).where(*waiting).values(priority=job.c.priority + moved))
+    work.connection.execute(alter(job).where(*waiting).values(rank=job.c.rank + moved))
     wakes = alter(job).where(*waiting, job.c.status == "waiting", job.c.waiting_for == row.id)
     if values["status"] == "waiting":
         work.connection.execute(wakes.values(ready_at=work.now, waiting_for=None))
@@ -119,7 +119,7 @@ def delete(work: Work, caller: Caller, id: str) -> bool:
     fallback = default(work)
     moved = (fallback.priority - row.priority) * 1001
     work.connection.execute(
-        alter(job).where(job.c.queue_id == row.id).values(queue_id=fallback.id, priority=job.c.priority + moved)
+        alter(job).where(job.c.queue_id == row.id).values(queue_id=fallback.id, rank=job.c.rank + moved)
     )
     work.connection.execute(erase(queue).where(queue.c.id == row.id))
     audit.record(work, caller, "queue.delete", "queue", row.id, code=row.code)

@@ -21,7 +21,7 @@ from accsyn_engine.services.records.fields import choice, mapping, number
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_job
 from accsyn_engine.services.records.rows import bare, by_id, require_user
-from accsyn_engine.services.work import jobs
+from accsyn_engine.services.work import job_lists
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.parties import Side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
@@ -56,7 +56,7 @@ STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": 
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     """List tasks of the jobs a caller may see."""
     volumes = _known_paths(work, caller)
-    may_see = jobs.visible_jobs(caller)
+    may_see = job_lists.visible_jobs(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
     listing = OF_ONE_JOB if find.parent or "job" in (find.query or "").lower() else LISTING
@@ -88,7 +88,7 @@ def create(
 
     Only what is added or tried again moves; a job that was over comes back to life.
     """
-    row = jobs.require(work, caller, job_id, lock=True)
+    row = job_lists.require(work, caller, job_id, lock=True)
     entries = data if isinstance(data, dict) else {"tasks": data}
     packer = Packer(work, caller, rights.of_caller(work, caller), data=_parties(row), ends=_ends(work, row))
     shelf = Shelf(work, row.id, row.receiver_user_id, Policy(allow_duplicates is False, replace_duplicates))
@@ -148,14 +148,14 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     found = work.connection.execute(select(task.c.job_id).where(task.c.id == bare(id))).first()
     if found is None:
         raise NotFoundError(kind="task", name=id)
-    row = jobs.require(work, caller, found.job_id, lock=True)
+    row = job_lists.require(work, caller, found.job_id, lock=True)
     return _update(work, caller, row, [(task.c.id == bare(id), id, data)])[0]
 
 
 @writes("task.update")
 def update_many(work: Work, caller: Caller, job_id: str, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Change several tasks of one job, each named by `id` or `uri`; all or none."""
-    row = jobs.require(work, caller, job_id, lock=True)
+    row = job_lists.require(work, caller, job_id, lock=True)
     chosen = []
     for entry in entries:
         if not (entry.get("id") or entry.get("uri") is not None):

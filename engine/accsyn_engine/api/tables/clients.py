@@ -1,0 +1,23 @@
+"""Agents, and the lines between them."""
+
+from __future__ import annotations
+
+from accsyn_engine.api import calls
+from accsyn_engine.api.rows import Row, Rows, Shape
+from accsyn_engine.services.moving import clients, probing
+
+CLIENT_CONDITIONS = {"app": "type=0", "server": "type=1", "userserver": "type=2"}
+
+
+def rows() -> Rows:
+    """Every event of this family."""
+    yield "GET", "client/find", Row("client.find", calls.find(clients.find))
+    for word, condition in CLIENT_CONDITIONS.items():
+        yield "GET", f"{word}/find", Row("client.find", calls.find_only(clients.find, condition), kind="client")
+    for word in ("client", *CLIENT_CONDITIONS):
+        yield "PUT", f"{word}/edit", Row("client.update", calls.update(clients.update), kind="client")
+        for operation in ("delete", "offline"):
+            yield "DELETE", f"{word}/{operation}", Row("client.delete", calls.by_id(clients.delete), Shape.DONE)
+    yield "GET", "path/find", Row("path.find", calls.plain(probing.find, "target"), Shape.VALUE)
+    measure = calls.plain(probing.measure, "target", "source", "seconds")
+    yield "PUT", "path/measure", Row("path.measure", measure, Shape.VALUE, waits=True)

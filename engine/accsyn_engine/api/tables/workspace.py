@@ -1,0 +1,40 @@
+"""The workspace itself: its sites and engines, settings, log, limits, and what kinds of entities there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accsyn_engine.api import calls
+from accsyn_engine.api.calls import Call
+from accsyn_engine.api.rows import Row, Rows, Shape
+from accsyn_engine.services import audit
+from accsyn_engine.services.moving import limits
+from accsyn_engine.services.records import catalog, workspaces
+
+
+def rows() -> Rows:
+    """Every event of this family."""
+    yield "GET", "workspace/find", Row("workspace.find", calls.find(workspaces.find))
+    yield "GET", "site/find", Row("workspace.find", calls.find(workspaces.sites))
+    yield "GET", "engine/find", Row("workspace.find", calls.find(workspaces.engines))
+    yield "GET", "entitytypes", Row("catalog.entitytypes", calls.plain(catalog.entitytypes), Shape.VALUE)
+    attributes = calls.plain(catalog.attributes, "entitytype", "create", "update")
+    yield "GET", "attributes", Row("catalog.attributes", attributes, Shape.VALUE)
+    yield "GET", "setting", Row("setting.get", calls.get_setting, Shape.VALUE)
+    yield "PUT", "setting", Row("setting.put", calls.put_setting, Shape.DONE)
+    yield "DELETE", "setting", Row("setting.delete", calls.delete_setting, Shape.DONE)
+    yield "GET", "log/find", Row("log.find", _find_log)
+    yield "GET", "limit/find", Row("limit.find", _find_limits, Shape.VALUE)
+
+
+def _find_limits(call: Call) -> Any:
+    word = call.data.get("entitytype")
+    scope = calls.SCOPES.get(str(word).lower(), str(word).lower()) if word else None
+    return limits.find(call.context, call.caller, scope=scope, id=call.envelope.id)
+
+
+def _find_log(call: Call) -> Any:
+    page = call.data.get("pagination")
+    words = {**call.data, **page} if isinstance(page, dict) else call.data
+    chosen = {name: words[name] for name in ("entitytype", "limit", "skip", "search") if words.get(name) is not None}
+    return audit.find(call.context, call.caller, id=call.envelope.id, **chosen)
