@@ -92,7 +92,8 @@ def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any
     new = work.context.ids.entity()
     identity = {"id": new, "user_id": caller.user_id, "instance": data["instance"], "metadata": {}}
     work.connection.execute(insert(client).values(created=work.now, creator=caller.code, **identity, **values))
-    audit.record(work, caller, "client.registered", "client", new, code=values["code"], role=role)
+    told_of = {"code": values["code"], "role": role}
+    audit.record(work, caller, "client.registered", "client", new, about=("user", caller.user_id), **told_of)
     return new
 
 
