@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from accsyn_engine.api import agents, events, feed
+from accsyn_engine.api import agents, events, feed, openapi
 from accsyn_engine.api.auth import LOCAL, check_workspace, device, identify
 from accsyn_engine.api.bodies import MIB, answer, raw_answer, read_body, read_object
 from accsyn_engine.api.errors import BadFieldError, EngineFaultError, UnknownPathError, WrongMethodError
@@ -35,7 +35,7 @@ QUERY_METHODS = frozenset({"GET", "DELETE"})  # the envelope stands behind the q
 def build_app(context: Context, *, url: str | None = None) -> Starlette:
     """The application; `url` is where it can be reached, told to clients that look the workspace up."""
     app = Starlette(
-        routes=[*_accsyn_routes(), *agents.routes(), *feed.routes()],
+        routes=[*_accsyn_routes(), *agents.routes(), *feed.routes(), *openapi.routes()],
         exception_handlers={
             AccsynError: _refuse,
             HTTPException: _refuse_http,

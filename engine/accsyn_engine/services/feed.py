@@ -40,6 +40,7 @@ from accsyn_engine.services.work.job_lists import visible_jobs
 from accsyn_engine.store.schema import audit, job, share, user
 
 PAGE = 200  # events a read
+LONGEST_HALF = 18  # digits of a number that a database can hold
 MOST_RUNNING = 500  # jobs whose progress is told at once
 _OLDEST_OPEN = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 _NEXT = cast(cast(func.pg_snapshot_xmax(func.pg_current_snapshot()), Text), BigInteger)
@@ -59,7 +60,7 @@ class Cursor:
 def read_cursor(text: str) -> Cursor:
     """Read what a client gives back; raises BadValueError."""
     first, dash, second = text.partition("-")
-    if dash and first.isascii() and first.isdigit() and second.isascii() and second.isdigit() and len(text) < 40:
+    if dash and all(half.isascii() and half.isdigit() and len(half) <= LONGEST_HALF for half in (first, second)):
         return Cursor(int(first), int(second))
     raise BadValueError(what=f'"{text:.40}" is no cursor; give back the id of the last event you have.')
 

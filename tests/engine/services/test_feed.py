@@ -97,7 +97,9 @@ def test_a_database_restored_into_a_younger_server_still_tells_what_is_new(world
     assert heard(world, world.admin, start) == ["queue.create"]
 
 
-@pytest.mark.parametrize("text", ["", "7", "-", "7-", "-7", "7-x", "1-2-3", "1" * 50 + "-1", "\u0661-1"])
+@pytest.mark.parametrize(
+    "text", ["", "7", "-", "7-", "-7", "7-x", "1-2-3", "1" * 50 + "-1", "9" * 19 + "-1", "\u0661-1"]
+)
 def test_what_is_no_cursor_gets_a_sentence(text: str) -> None:
     with pytest.raises(BadValueError, match="no cursor"):
         read_cursor(text)

@@ -216,7 +216,7 @@ def _count(numbers: dict[str, Any], name: str) -> int:
 def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:
     """Take one side's word for how it ended; the receiver's `done` is what ends an attempt well."""
     outcome = data.get("outcome")
-    if outcome not in OUTCOMES:
+    if not isinstance(outcome, str) or outcome not in OUTCOMES:
         raise BadValueError(what=f'"outcome" must be one of {", ".join(sorted(OUTCOMES))}, not {outcome!r:.60}.')
     row = require(work, machine, transfer_id, lock=True)
     is_receiver = machine.id == row.receiver_id
