@@ -13,6 +13,7 @@ from accsyn_engine.services.errors import BadValueError
 from accsyn_engine.services.feed import Cursor, read_cursor
 from accsyn_engine.services.people import users
 from accsyn_engine.services.work import jobs, queues
+from accsyn_engine.store.schema import audit as log
 from tests.engine.services.world import World
 
 
@@ -90,7 +91,7 @@ def test_a_row_that_becomes_visible_late_is_not_skipped(world: World) -> None:
 @pytest.mark.parametrize("world", ["postgresql"], indirect=True)
 def test_a_database_restored_into_a_younger_server_still_tells_what_is_new(world: World) -> None:
     with world.context.changing() as work:
-        work.connection.execute(audit.audit.update().values(transaction=2**40))
+        work.connection.execute(log.update().values(transaction=2**40))
         feed.begin(work)
     start = now(world)
     queues.create(world.context, world.admin, {"name": "late"})

@@ -13,6 +13,7 @@ from accsyn_engine.services.errors import BadValueError, NotFoundError, StaleAge
 from accsyn_engine.services.moving import events, limits, lines, probing, transfers
 from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.moving.transfers import LEASE_MS
+from accsyn_engine.services.records.fields import texts
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work import outcomes
 from accsyn_engine.store.schema import client, job, share, task, transfer
@@ -92,7 +93,7 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     datagrams = data.get("datagrams", 0)
     if not isinstance(datagrams, int) or not 0 <= datagrams < 65536:
         raise BadValueError(what=f'"datagrams" must be a UDP port, or 0 for none, not {datagrams!r:.60}.')
-    addresses = [str(address) for address in data.get("addresses") or []] or [*machine.advertise, machine.address]
+    addresses = texts(data, "addresses", most=64) or [*machine.advertise, machine.address]
     lease = work.now + transfers.HANDSHAKE_MS
     changed = {"listener_certificate": certificate, "addresses": addresses, "port": port, "lease_until": lease}
     _set(work, row, state="listening", **changed)

@@ -60,6 +60,16 @@ def choice(
     return meant
 
 
+def texts(data: Mapping[str, Any], name: str, *, most: int = 1000) -> list[str]:
+    """Read a list of texts, each of at most 254 characters; empty when absent."""
+    values = data.get(name)
+    if values is None:
+        return []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > most:
+        raise BadValueError(what=f'"{name}" must be a list of at most {most} texts, not {values!r:.60}.')
+    return [value[:254] for value in values]
+
+
 def mapping(data: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Read an object; empty when absent. It must be JSON of reasonable size."""
     value = data.get(name)
