@@ -14,6 +14,7 @@ from accsyn_engine.transfer.belt import Ended
 from accsyn_engine.transfer.transport.emitter import Emitter, Piece
 from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.outlet import Filled, Outlet
+from accsyn_engine.transfer.transport.pacer import Pacer
 from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.work import Control, LineState
 from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, SMALLEST, Feedback, payload_of
@@ -23,9 +24,7 @@ from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
 from accsyn_engine.wire.session import HEAD_ROOM
 
 TURN_S = 0.001  # a batch is about what the pace allows in this time
-CATCH_UP_S = 0.1  # how much of a delay of ours is made up for ...
 BEHIND_S = 0.02  # so late, this machine does not keep up with the pace
-BURST_S, CATCH_UP_RATE = 0.004, 2.0  # ... in bursts as long as the pace has it, and how much faster than the pace
 IDLE_S = 0.25
 LOOK_S = 0.05  # a look again while a cap of zero holds everything
 LONGEST_S = 1.0  # between two datagrams, so that a cap that is lifted is noticed
@@ -85,8 +84,7 @@ class Outflow:
         self._queue: deque[Outgoing] = deque()  # cut, and not all of it sent
         self._blocks = 0
         self._size = 0  # of datagrams, as blocks are cut now
-        self._due = self._not_before = now  # when the pace has the next bytes, and when they may go
-        self._burst = 0.0  # seconds' worth of bytes sent at once because this machine was late
+        self._pacer = Pacer(now)
         self._news_at = now  # when something newer was reported
         self._probed_at = -PROBE_S
         self._is_silent = self._is_idle = False
@@ -150,7 +148,7 @@ class Outflow:
         if self._is_silent or self.book.in_flight:
             self._mind_silence(now)
         self._find_out(now)
-        return self._send(now) if now >= self._not_before else self._not_before
+        return self._send(now) if now >= self._pacer.not_before else self._pacer.not_before
 
     def _ask(self, now: float) -> float:
         """The line is not open yet: knock."""
@@ -293,16 +291,10 @@ class Outflow:
     def _emit(self, pieces: list[Piece], now: float) -> float:
         """Send these; gives the moment when the pace allows the next ones."""
         takes = min(LONGEST_S, self._emitter.emit(pieces, now) / max(self.rate.rate, 1.0))
-        is_late, is_behind = now > self._due, now - self._due > BEHIND_S
+        is_behind = self._pacer.lateness(now) > BEHIND_S
         is_capped = self.rate.cap is not None and self.rate.rate >= self.rate.cap
         self._reasons["cpu" if is_behind else "cap" if is_capped else "line"] += 1
-        self._due = max(self._due, now - CATCH_UP_S) + takes
-        self._burst = self._burst + takes if is_late else 0.0
-        self._not_before = self._due
-        if self._burst > BURST_S:
-            self._burst = 0.0
-            self._not_before = now + BURST_S / CATCH_UP_RATE
-        return self._not_before
+        return self._pacer.spend(now, takes)
 
     def _choose(self, most: int) -> list[Piece]:
         """What goes next: lost pieces first, then new ones."""
