@@ -381,7 +381,7 @@ def test_what_a_datagram_costs_does_not_depend_on_how_odd_its_size_is(target: Pa
     near, far = connected()
     line = near.settle_line()
     assert line is not None
-    flow = inflow.Inflow(line, lambda block, aside, left: None, rtt=0.1, clock=CLOCK)
+    flow = inflow.Inflow(line, lambda block, aside, left: None, hear=lambda offset, piece: None, rtt=0.1, clock=CLOCK)
     assert len(list(flow._cut(memoryview(bytes(size)), size or 1))) == (size > 0)
     flow.close()
     for end in (near, far):
