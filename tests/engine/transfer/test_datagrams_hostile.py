@@ -137,7 +137,8 @@ def to_receiver(target: Path) -> Iterator[tuple[Liar, Side, Receiver]]:
     ("datagram", "why"),
     [
         ({"content": b"12345678", "position": 0}, "beyond the end"),
-        ({"content": b"1234", "position": 2**64 - 1}, "beyond the end"),
+        ({"content": b"1234", "position": 2**63 - 1}, "beyond the end"),
+        ({"content": b"1234", "position": 2**64 - 1}, "more than may be under way"),
         ({"content": b"1234", "segment": 1}, "does not fit its block"),
         ({"content": b"1234", "payload": 0}, "does not fit its block"),
         ({"content": b"1234", "payload": 3}, "does not fit its block"),

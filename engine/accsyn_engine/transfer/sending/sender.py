@@ -104,7 +104,7 @@ class Sender:
             self._link.on_end(ending)
         if self._outflow is not None:
             self._link.on_end(self._outflow.end)
-            self._link.use_lane(self._lane, lambda outflow=self._outflow: outflow.takes_control)
+            self._link.use_lane(self._lane, self._takes_control)
             self._link.start("datagrams", self._outflow.run)  # it knocks at once; there is nothing to send yet
         self._control.attach(self._link.fail)
         self._link.post(messages.Offer(self._job))
@@ -227,6 +227,9 @@ class Sender:
         self._shipment.resend(self._streams.lose(channel))
         if not self._streams.alive and not self._carries_datagrams():
             raise PeerLost(detail=error.strerror or "the connection broke") from error
+
+    def _takes_control(self) -> bool:
+        return self._outflow is not None and self._outflow.takes_control
 
     def _carries_datagrams(self) -> bool:
         return self._outflow is not None and self._outflow.carries

@@ -220,7 +220,7 @@ class Outflow:
         elif (filled := self._outlet.poll()) is not None:
             self._cut(filled)
 
-    def _new_block(self, position: int, content: memoryview, load: Load | None) -> Outgoing:
+    def _new_block(self, position: int, content: memoryview, load: object) -> Outgoing:
         block = Outgoing(self._blocks, position, content, payload_of(self._size), load)
         self._blocks += 1
         self.book.add(block)
