@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from accsyn_engine.wire import codec
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.manifest import Entry, Kind
-from accsyn_engine.wire.messages import NUMBERS, Accept, Block, Event, Manifest, Offer, Wants, Welcome
+from accsyn_engine.wire.messages import NUMBERS, Accept, Block, Control, Event, Manifest, Offer, Wants, Welcome
 from tests.engine.wire.examples import EXAMPLES
 
 
