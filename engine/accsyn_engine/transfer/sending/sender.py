@@ -184,7 +184,7 @@ class Sender:
 
     def _start_reading(self) -> None:
         blocks = Blocks(self._pool, self._outlet.put, self._block_size)
-        reading = Reading(self._shipment, self._link, blocks)
+        reading = Reading(self._shipment, self._link, blocks, self._clock)
         self._link.start("walk", lambda: self._listing.run(self._items))
         self._link.start("read", reading.run)
 

@@ -90,7 +90,7 @@ class Outflow:
         self._blocks = 0
         self._size = 0  # of datagrams, as blocks are cut now
         self._due = self._not_before = now  # when the pace has the next bytes, and when they may go
-        self._burst = 0.0  # seconds' worth of bytes sent at once because this machine was late
+        self._burst, self._burst_at = 0.0, now  # seconds' worth of bytes sent at once because this machine was late
         self._news_at = now  # when something newer was reported
         self._probed_at = -PROBE_S
         self._is_silent = self._is_idle = self._is_full = False  # full: the receiver takes no further block now
@@ -320,11 +320,13 @@ class Outflow:
         is_capped = self.rate.cap is not None and self.rate.rate >= self.rate.cap
         self._reasons["cpu" if is_behind else "cap" if is_capped else "line"] += 1
         self._due = max(self._due, now - CATCH_UP_S) + takes
-        self._burst = self._burst + takes if is_late else 0.0
+        if not is_late or not self._burst:
+            self._burst, self._burst_at = 0.0, now
+        self._burst += takes if is_late else 0.0
         self._not_before = self._due
         if self._burst > BURST_S:
             self._burst = 0.0
-            self._not_before = now + BURST_S / CATCH_UP_RATE
+            self._not_before = max(now, self._burst_at + BURST_S / CATCH_UP_RATE)
         return self._not_before
 
     def _choose(self, most: int) -> list[Piece]:
