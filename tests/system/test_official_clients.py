@@ -1,27 +1,22 @@
 """The accsyn Python API as it is released, unmodified, runs the tutorial's scripts against `accsyn-engine serve`.
 
-Two releases, one of each protocol family, from the package index into environments of their own. What was mended in the
-tutorial's scripts is named at the head of each script.
+Two releases, one of each protocol family. What was mended in the tutorial's scripts is named at the head of each script.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from accsyn_engine.demo.processes import program
 from tests.system.conftest import fill
+from tests.system.official import Official, credentials, direct, release, start_relay
 from tests.system.world import DATASET, SENT, VENDOR, WORK, WORKFLOW, World, tree, write_file
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -29,53 +24,9 @@ VERSIONS = ("1.4.1.post1", "3.4.0")
 SHARE = "proj002-outsourcing"
 
 
-@dataclass(frozen=True)
-class Official:
-    """One release in an environment of its own."""
-
-    version: str
-    python: Path
-
-    def run(self, world: World, *command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        env = {**world.environment, **environment, "PYTHONWARNINGS": "ignore"}
-        return subprocess.run(
-            [str(self.python), *command],
-            cwd=world.folder / "home",
-            env=env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def answer(self, world: World, *command: str, environment: dict[str, str]) -> Any:
-        done = self.run(world, *command, environment=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.strip().splitlines()[-1])
-
-
-def install(version: str, folder: Path) -> Path:
-    """Make the environment, once: it is kept in pytest's cache folder."""
-    python = folder / "bin" / "python"
-    stamp = folder / "complete"
-    if not stamp.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        # 1.4.1 is built from source, without isolation: it needs these two at hand.
-        subprocess.run([*pip, "setuptools<81", "wheel"], check=True)
-        subprocess.run([*pip, "--no-build-isolation", f"accsyn-python-api=={version}"], check=True)
-        stamp.touch()
-    return python
-
-
 @pytest.fixture(scope="module", params=VERSIONS)
 def official(request: pytest.FixtureRequest) -> Official:
-    folder = request.config.cache.mkdir(
-        f"accsyn-python-api-{request.param}-py{sys.version_info[0]}{sys.version_info[1]}"
-    )
-    return Official(request.param, install(request.param, folder))
+    return release(request.config, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -90,24 +41,7 @@ def world(new_world: Callable[..., World], official: Official) -> World:
 
 @pytest.fixture(scope="module")
 def relay(world: World) -> str:
-    command = [program("accsyn-engine"), "relay", "--server", world.url, "--ca", str(world.data / "ca.pem")]
-    child = world.children.start("relay", [*command, "--listen", "127.0.0.1:0"], world.environment, world.folder)
-    return child.wait_for(r"ACCSYN_PROXY=(\S+)", seconds=20)[1]
-
-
-def credentials(world: World, user: str) -> dict[str, str]:
-    return {
-        "ACCSYN_DOMAIN": "geoscan",
-        "ACCSYN_WORKSPACE": "geoscan",
-        "ACCSYN_API_USER": user,
-        "ACCSYN_API_KEY": world.key(user),
-    }
-
-
-def direct(world: World) -> str:
-    """The arguments of Session() that point a client at an engine of one's own, over TLS."""
-    parts = urlsplit(world.url)
-    return json.dumps({"hostname": parts.hostname, "port": parts.port})
+    return start_relay(world)
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +142,7 @@ def test_as_dev_finds_the_relay_at_its_standard_place(world: World, official: Of
 
 
 def test_the_client_is_the_released_one(official: Official) -> None:
-    listing = [str(official.python), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
-    done = subprocess.run(listing, capture_output=True, text=True, check=True, env={**os.environ})
+    listing = [str(official.python), "-m", "pip", "list", "--path", str(official.folder), "--format", "json"]
+    done = subprocess.run([*listing, "--disable-pip-version-check"], capture_output=True, text=True, check=True)
     versions = {entry["name"].lower(): entry["version"] for entry in json.loads(done.stdout)}
     assert versions["accsyn-python-api"] == official.version

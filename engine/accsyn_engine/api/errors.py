@@ -47,6 +47,14 @@ class UnknownEventError(AccsynError):
     sentence = 'This engine does not offer {method} "{uri}"; check the entity type and the operation.'
 
 
+class NotOfferedError(AccsynError):
+    """An operation of accsyn's API that this engine does not have on purpose."""
+
+    code = "not-offered"
+    status = 404
+    sentence = '{method} "{uri}" is not offered here: {why}.'
+
+
 class TooLargeError(AccsynError):
     """A body above the limit."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from accsyn_engine.api.calls import Call
-from accsyn_engine.api.errors import UnknownEventError
+from accsyn_engine.api.errors import NotOfferedError, UnknownEventError
 from accsyn_engine.api.protocol import Envelope
 from accsyn_engine.api.rows import Row, Shape
 from accsyn_engine.api.tables import access, clients, files, people, scripts, work, workspace
@@ -35,10 +35,27 @@ def _table() -> dict[tuple[str, str], Row]:
 TABLE = _table()
 
 
+# What accsyn's API has and this engine never will: an entity type, or one of its operations, and the reason.
+NOT_OFFERED: dict[str, str] = {
+    "compute": "this engine moves files and renders nothing; send the files with a transfer",
+    "lane": "this engine moves files and renders nothing, so its clients have no lanes",
+    "stream": "live streams are no part of this engine; send the files with a transfer",
+    **dict.fromkeys(
+        ("client/create", "app/create", "server/create", "userserver/create"),
+        "a client appears when its agent starts; run `accsyn-engine agent` on that machine",
+    ),
+    "task/delete": 'tasks are never deleted; set the status to "excluded"',
+}
+
+
 def row_of(envelope: Envelope) -> Row:
-    """The row that answers an event; raises UnknownEventError."""
-    row = TABLE.get((envelope.method, uri_today(envelope.uri)))
+    """The row that answers an event; raises NotOfferedError or UnknownEventError."""
+    uri = uri_today(envelope.uri)
+    row = TABLE.get((envelope.method, uri))
     if row is None:
+        why = NOT_OFFERED.get(uri) or NOT_OFFERED.get(uri.partition("/")[0])
+        if why:
+            raise NotOfferedError(method=envelope.method, uri=envelope.uri, why=why)
         raise UnknownEventError(method=envelope.method, uri=envelope.uri)
     return row
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accsyn_engine.api.errors import UnknownEventError
-from accsyn_engine.api.events import TABLE, row_of
+from accsyn_engine.api.errors import NotOfferedError, UnknownEventError
+from accsyn_engine.api.events import NOT_OFFERED, TABLE, row_of
 from accsyn_engine.api.protocol import Envelope, Family
 from accsyn_engine.api.tables.files import FILE_OPERATIONS
 from accsyn_engine.services.permissions import PERMISSIONS
@@ -51,3 +51,22 @@ def test_uris_of_every_generation_have_a_row(method: str, uri: str) -> None:
 def test_an_event_that_is_not_offered_gets_a_sentence_with_its_name(method: str, uri: str) -> None:
     with pytest.raises(UnknownEventError, match=f'{method} "{uri}"'):
         row_of(Envelope(Family.V3, method, uri))
+
+
+@pytest.mark.parametrize(
+    ("method", "uri", "advice"),
+    [
+        ("GET", "stream/find", "a transfer"),
+        ("POST", "compute/create", "a transfer"),
+        ("GET", "lane/find", "no lanes"),
+        ("POST", "client/create", "accsyn-engine agent"),
+        ("DELETE", "job/task/delete", "excluded"),
+    ],
+)
+def test_what_is_left_out_on_purpose_says_so_and_what_to_do_instead(method: str, uri: str, advice: str) -> None:
+    with pytest.raises(NotOfferedError, match=f'{method} "{uri}" is not offered here: .*{advice}'):
+        row_of(Envelope(Family.V1, method, uri))
+
+
+def test_nothing_that_is_left_out_has_a_row() -> None:
+    assert [uri for _, uri in TABLE if uri in NOT_OFFERED or uri.partition("/")[0] in NOT_OFFERED] == []
