@@ -185,8 +185,8 @@ def _start(work: Work, row: Row[Any], pair: Pair) -> None:
             created=work.now,
         )
     )
-    wanted = task.c.job_id == row.id, task.c.status.in_(TASK_WANTED)
-    work.connection.execute(alter(task).where(*wanted).values(status=TaskStatus.EXECUTING, error=None))
+    had_no_room = task.c.job_id == row.id, task.c.status == TaskStatus.PENDING
+    work.connection.execute(alter(task).where(*had_no_room).values(status=TaskStatus.QUEUED))
     transfers.set_job(
         work,
         row,

@@ -97,11 +97,11 @@ def set_job(work: Work, row: Row[Any], **values: Any) -> None:
     work.connection.execute(update(job).where(job.c.id == row.id).values(**values))
 
 
-def requeue_tasks(work: Work, job_id: str, statuses: tuple[TaskStatus, ...] = TASK_RETRIED) -> None:
-    """Have the next attempt take along what failed or was under way."""
+def requeue_tasks(work: Work, job_id: str) -> None:
+    """Have the next attempt take along what failed."""
     work.connection.execute(
         update(task)
-        .where(task.c.job_id == job_id, task.c.status.in_(statuses))
+        .where(task.c.job_id == job_id, task.c.status.in_(TASK_RETRIED))
         .values(status=TaskStatus.QUEUED, error=None, finished=None)
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, and_, select, true
+from sqlalchemy import Row, and_, case, select, true
 from sqlalchemy import update as alter
 
-from accsyn_engine.jobs.states import TASK_WRITABLE, Status, TaskStatus
+from accsyn_engine.jobs.states import TASK_WANTED, TASK_WRITABLE, Status, TaskStatus
 from accsyn_engine.query.fields import Date, Number, Text
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
@@ -27,7 +27,12 @@ from accsyn_engine.services.work.parties import Side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
 from accsyn_engine.store.schema import client, job, share, task
 
-ROWS = select(task, job.c.name.label("job_code")).join(job, job.c.id == task.c.job_id)
+_is_under_way = and_(job.c.status == Status.RUNNING, job.c.phase == "transfer", task.c.status.in_(TASK_WANTED))
+STATUS = case((_is_under_way, TaskStatus.EXECUTING), else_=task.c.status).label("status")
+
+ROWS = select(
+    *(column for column in task.c if column is not task.c.status), STATUS, job.c.name.label("job_code")
+).join(job, job.c.id == task.c.job_id)
 
 LISTING = Listing(
     rows=ROWS,
@@ -36,7 +41,7 @@ LISTING = Listing(
         "uri": Text(task.c.uri),
         "job.id": Text(task.c.job_id),
         "job": to_job(task.c.job_id),
-        "status": Text(task.c.status),
+        "status": Text(STATUS.element),
         "priority": Number(task.c.priority),
         "size": Number(task.c.size),
         "created": Date(task.c.created),
