@@ -1,6 +1,6 @@
 """A studio with a long past: an engine's database filled directly, in bulk, with as many jobs as a figure needs.
 
-Every hundredth vendor has one job in a hundred; one job in a thousand is on a volume of its own, which only one employee
+Every vendor has one job in ten; one job in a thousand is on a volume of its own, which only one employee
 may see, so that lists are measured for those who see nearly everything and for those who see nearly nothing.
 """
 
@@ -17,6 +17,8 @@ from sqlalchemy import CTE, BigInteger, ColumnElement, Connection, case, func, i
 
 from accsyn_engine.clock import SystemClock
 from accsyn_engine.ids import Ids
+from accsyn_engine.server.authority import write_certificates
+from accsyn_engine.server.folder import Folder
 from accsyn_engine.services import setup
 from accsyn_engine.services.context import ENGINE, Caller, Context
 from accsyn_engine.services.people import accounts
@@ -24,10 +26,11 @@ from accsyn_engine.services.records.rows import require_user
 from accsyn_engine.store.schema import acl, job, job_volume, queue, share, task, user, workspace
 
 ADMIN, EMPLOYEE, FEW = "andrea@geoscan.org", "employee@geoscan.org", "few@geoscan.org"
-VENDORS = 100
+VENDORS = 10
 RARE = 1000  # one job in so many is on the volume that few see
 PEOPLE, JOBS, TASKS = 1 << 60, 2 << 60, 3 << 60  # where the numbers of each kind begin
 DAY_MS = 86_400_000
+URL = "https://127.0.0.1:8443"
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,10 @@ def make_studio(folder: Path, size: Size, database: str = "") -> None:
         volumes=[("production", "/mnt/production"), ("rare", "/mnt/rare")],
         clock=SystemClock(),
         ids=Ids(),
-        url="https://127.0.0.1:8443",
+        url=URL,
         database=database,
     )
+    write_certificates(Folder(folder), workspace="geoscan", url=URL, now_ms=SystemClock().now_ms())
     (folder / "admin.key").write_text(made.api_key, encoding="ascii")
     context = setup.open_engine(folder, clock=SystemClock(), ids=Ids())
     try:
