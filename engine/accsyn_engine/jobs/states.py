@@ -84,7 +84,9 @@ class TaskStatus(StrEnum):
 
     PENDING = "pending"  # the receiver must choose a folder
     QUEUED = "queued"
-    EXECUTING = "executing"  # shown while the job runs, never stored: a job of a million tasks starts and pauses at once
+    EXECUTING = (
+        "executing"  # shown while the job runs, never stored: a job of a million tasks starts and pauses at once
+    )
     FAILED = "failed"
     ONHOLD = "onhold"
     EXCLUDED = "excluded"

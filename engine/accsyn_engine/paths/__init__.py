@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from accsyn_engine.paths.errors import LeavesFolderError, PathError, PlaceholderError, UnknownPartyError
-from accsyn_engine.paths.notation import Endpoint, KnownNames, Party, PartyKind, Path, PathKind, parse
-from accsyn_engine.paths.relative import basename, is_below, join, map_code, normalise
+from accsyn_engine.paths.notation import Endpoint, KnownNames, Party, PartyKind, Path, PathKind, inside, is_plain, parse
+from accsyn_engine.paths.relative import LONGEST, basename, is_below, join, map_code, normalise
 
 __all__ = [
+    "LONGEST",
     "Endpoint",
     "KnownNames",
     "LeavesFolderError",
@@ -18,7 +19,9 @@ __all__ = [
     "PlaceholderError",
     "UnknownPartyError",
     "basename",
+    "inside",
     "is_below",
+    "is_plain",
     "join",
     "map_code",
     "normalise",

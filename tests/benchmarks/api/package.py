@@ -32,7 +32,9 @@ def measure(folder: Path, database: str, tasks: int) -> dict[str, Any]:
     with serving(folder) as (server, port), Connection(port, folder / "ca.pem", ADMIN, key) as asked:
         meter = Meter({"engine": server.process.pid})
         begun = time.perf_counter()
-        job = asked.call("POST", "transfer/create", data={**_tasks(0), "name": "a million", "status": "paused"})[0]["id"]
+        job = asked.call("POST", "transfer/create", data={**_tasks(0), "name": "a million", "status": "paused"})[0][
+            "id"
+        ]
         for first in range(AT_ONCE, tasks, AT_ONCE):
             asked.call("POST", "task/create", id=job, data={**_tasks(first), "allow_duplicates": True})
         taken = time.perf_counter() - begun

@@ -30,9 +30,9 @@ from accsyn_engine.store.schema import client, job, share, task
 _is_under_way = and_(job.c.status == Status.RUNNING, job.c.phase == "transfer", task.c.status.in_(TASK_WANTED))
 STATUS = case((_is_under_way, TaskStatus.EXECUTING), else_=task.c.status).label("status")
 
-ROWS = select(
-    *(column for column in task.c if column is not task.c.status), STATUS, job.c.name.label("job_code")
-).join(job, job.c.id == task.c.job_id)
+ROWS = select(*(column for column in task.c if column is not task.c.status), STATUS, job.c.name.label("job_code")).join(
+    job, job.c.id == task.c.job_id
+)
 
 LISTING = Listing(
     rows=ROWS,
@@ -54,6 +54,7 @@ LISTING = Listing(
 )
 # The same order for the tasks of one job, by an index: they were created one after the other.
 OF_ONE_JOB = replace(LISTING, order=(task.c.seq, task.c.job_id))
+MOST_SHOWN = 1000  # tasks whose ends stand in the answer to their creation
 STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": "queued"}
 
 
@@ -91,7 +92,8 @@ def create(
 ) -> list[dict[str, Any]]:
     """Add tasks to a job between the same two parties; the same ends again try the task there is once more.
 
-    Only what is added or tried again moves; a job that was over comes back to life.
+    Only what is added or tried again moves; a job that was over comes back to life. Of more than MOST_SHOWN tasks the
+    answer says only what they are called and how they stand.
     """
     row = job_lists.require(work, caller, job_id, lock=True)
     entries = data if isinstance(data, dict) else {"tasks": data}
@@ -102,7 +104,9 @@ def create(
         raise BadValueError(what='There is no task to add; write at least one with "source" and "destination".')
     _go_on(work, row)
     audit.record(work, caller, "task.create", "job", row.id, tasks=len(shelf.touched))
-    return _shown(work, caller, shelf.touched)
+    if len(shelf.touched) > MOST_SHOWN:
+        return shelf.touched
+    return _shown(work, caller, [entry["id"] for entry in shelf.touched])
 
 
 def _parties(row: Row[Any]) -> dict[str, Any]:
