@@ -10,6 +10,7 @@ from sqlalchemy import update as alter
 
 from accsyn_engine.jobs.states import TASK_WANTED, TASK_WRITABLE, Status, TaskStatus
 from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.query.parser import Comparison, Operator, parse
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
 from accsyn_engine.services.context import Caller, Find, Work
@@ -18,9 +19,9 @@ from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.fields import choice, mapping, number
-from accsyn_engine.services.records.finding import Listing, Scopes, listed
+from accsyn_engine.services.records.finding import MOST, Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_job
-from accsyn_engine.services.records.rows import bare, by_id, require_user
+from accsyn_engine.services.records.rows import bare, by_id, is_id, require_user
 from accsyn_engine.services.work import job_lists
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.parties import Side, workspace_side
@@ -65,8 +66,20 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     may_see = job_lists.visible_jobs(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
+    if find.skip and _is_of_one_job(find):
+        # The tasks of a job are numbered without gaps, so a page far behind is found as fast as the first.
+        may_see, find = and_(may_see, task.c.seq >= min(find.skip, MOST)), replace(find, skip=0)
     listing = OF_ONE_JOB if find.parent or "job" in (find.query or "").lower() else LISTING
     return listed(work, listing, find, may_see, lambda row: entities.task(row, volumes))
+
+
+def _is_of_one_job(find: Find) -> bool:
+    """Whether a find asks for all tasks of one job, by its `parent` or by the query of older clients."""
+    if find.id or not (find.query and find.query.strip()):
+        return bool(find.parent) and not find.id
+    asked = parse(find.query).where
+    names_job = isinstance(asked, Comparison) and asked.attribute == "job.id" and not asked.is_negated
+    return names_job and asked.operator is Operator.EQUAL and is_id(asked.value)
 
 
 def _known_paths(work: Work, caller: Caller) -> dict[str, str]:
