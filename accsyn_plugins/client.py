@@ -15,7 +15,7 @@ import re
 import socket
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -256,6 +256,23 @@ class Session:
     def delete_setting(self, entitytype: str, name: str, entityid: str = "", *, key: str = "") -> bool:
         data = {"entitytype": entitytype, "name": name}
         return bool(self._event("DELETE", "setting", data, entityid=entityid, key=key))
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def events(self, after: str = "", *, wait_s: int = 30) -> Iterator[Row]:
+        """What happens in the workspace as far as this user may see it, as it happens; never ends by itself.
+
+        Each event has an `id`: given as `after`, a new call goes on behind it and misses nothing, also after an error
+        of the line or a restart of either side. Without `after` it begins now. An event says what happened (`event`,
+        as job.status) to which entity (`entity`, as job:ID); of a job also its `status`.
+        """
+        cursor = after
+        while True:
+            self.ensure_login()
+            path = f"/api/events?wait={wait_s}" + (f"&after={quote(cursor)}" if cursor else "")
+            page = self._result(self._wire.call("GET", path, headers=self._headers()))
+            yield from page["events"]
+            cursor = page["cursor"]
 
     # --- wire ---------------------------------------------------------------------------------------------------------
 

@@ -90,4 +90,5 @@ def test_only_known_names_lie_at_the_top() -> None:
 def test_modules_stay_short_enough_to_be_read_at_once() -> None:
     sources = [path for folder in FOLDERS[:4] for path in (ROOT / folder).rglob("*.py")]
     assert sources
-    assert [str(path.relative_to(ROOT)) for path in sources if path.read_text("utf-8").count("\n") > 500] == []
+    read = [path for path in sources if path.parent.name != "versions"]  # what migrations record is not read but kept
+    assert [str(path.relative_to(ROOT)) for path in read if path.read_text("utf-8").count("\n") > 500] == []

@@ -19,6 +19,7 @@ from accsyn_engine.services.moving import agents
 
 REPORT_LIMIT = 16 * 1024 * 1024  # bytes; a report names every file that failed
 WAIT_LIMIT_S = 60.0
+LARGEST = 2**53  # of a whole number: what every JSON reader takes
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -110,6 +111,9 @@ def _number_of(text: str | None, name: str, default: int) -> int:
     if text is None:
         return default
     try:
-        return int(text)
+        number = int(text)
     except ValueError as error:
         raise BadFieldError(field=name, kind="a whole number") from error
+    if abs(number) > LARGEST:
+        raise BadFieldError(field=name, kind="a whole number that a computer can count to")
+    return number

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from accsyn_engine.api import agents, events
+from accsyn_engine.api import agents, events, feed, openapi
 from accsyn_engine.api.auth import LOCAL, check_workspace, device, identify
 from accsyn_engine.api.bodies import MIB, answer, raw_answer, read_body, read_object
 from accsyn_engine.api.errors import BadFieldError, EngineFaultError, UnknownPathError, WrongMethodError
@@ -21,6 +21,7 @@ from accsyn_engine.api.parts import Parts, parts_of
 from accsyn_engine.api.protocol import Envelope, Family, encode, error_answer, read_envelope, read_json, read_query
 from accsyn_engine.api.words import role_word
 from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.errors import TooManyWrongKeysError
 from accsyn_engine.services.people import accounts
 from accsyn_plugins.errors import AccsynError
 
@@ -35,7 +36,7 @@ QUERY_METHODS = frozenset({"GET", "DELETE"})  # the envelope stands behind the q
 def build_app(context: Context, *, url: str | None = None) -> Starlette:
     """The application; `url` is where it can be reached, told to clients that look the workspace up."""
     app = Starlette(
-        routes=[*_accsyn_routes(), *agents.routes()],
+        routes=[*_accsyn_routes(), *agents.routes(), *feed.routes(), *openapi.routes()],
         exception_handlers={
             AccsynError: _refuse,
             HTTPException: _refuse_http,
@@ -141,7 +142,10 @@ def _carry_out(context: Context, caller: Caller, envelope: Envelope) -> bytes:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, AccsynError)  # noqa: S101  # Starlette's handlers are typed for any exception
-    return answer(error_answer(error), error.status)
+    refused = answer(error_answer(error), error.status)
+    if isinstance(error, TooManyWrongKeysError):
+        refused.headers["Retry-After"] = str(error.facts["seconds"])
+    return refused
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

@@ -24,6 +24,7 @@ from accsyn_engine.store.database import Database
 DISPATCH = "dispatch"
 OUTBOX = "outbox"
 PACE = "pace"
+FEED = "feed"  # something was written into the log
 
 
 class Bell:

@@ -84,6 +84,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "hook.runs": ELEVATED,
     "hook.test": ADMIN,
     "log.find": ELEVATED,
+    "event.find": EVERYBODY,
+    "event.progress": EVERYBODY,
     "catalog.entitytypes": EVERYBODY,
     "catalog.attributes": EVERYBODY,
     "agent.hello": EVERYBODY,  # role server: admin, checked inside

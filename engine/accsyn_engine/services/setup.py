@@ -16,7 +16,7 @@ from accsyn_engine.clock import Clock
 from accsyn_engine.config import EngineConfig
 from accsyn_engine.ids import Ids
 from accsyn_engine.query.functions import register_functions
-from accsyn_engine.services import audit
+from accsyn_engine.services import audit, feed
 from accsyn_engine.services.context import ENGINE, Bell, Context, KeyDigest, Work
 from accsyn_engine.services.errors import BadValueError
 from accsyn_engine.services.moving import dispatch
@@ -166,6 +166,7 @@ def open_engine(data: Path, *, clock: Clock, ids: Ids) -> Context:
     context = _open(settings, KeyDigest(settings.key_file.read_bytes()), clock, ids)
     with context.changing() as work:
         dispatch.forgive_absence(work)
+        feed.begin(work)
     return context
 
 

@@ -94,9 +94,8 @@ def grant(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     person = _person(work, caller, data)
     _check(work, caller, person, target, path, read=read, write=write)
     row = _upsert(work, caller, person, target, path=path, given={"read": read, "write": write}, data=data)
-    audit.record(
-        work, caller, "acl.grant", "acl", row.id, user=person.code, share=target.code, path=path, read=read, write=write
-    )
+    told = {"user": person.code, "share": target.code, "path": path, "read": read, "write": write}
+    audit.record(work, caller, "acl.grant", "acl", row.id, about=("user", person.id), **told)
     return entities.acl(row)
 
 
@@ -207,7 +206,8 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     work.connection.execute(
         alter(acl).where(acl.c.id == row.id).values(modified=work.now, modifier=caller.code, **values)
     )
-    audit.record(work, caller, "acl.update", "acl", row.id, read=read, write=write, status=status)
+    told = {"read": read, "write": write, "status": status}
+    audit.record(work, caller, "acl.update", "acl", row.id, about=("user", person.id), **told)
     _narrowed(work, caller, row)
     return entities.acl(_row(work, row.id))
 
@@ -217,7 +217,8 @@ def revoke(work: Work, caller: Caller, id: str) -> bool:
     """Take a grant away and stop what ran by it."""
     row = _require(work, caller, id)
     work.connection.execute(erase(acl).where(acl.c.id == row.id))
-    audit.record(work, caller, "acl.revoke", "acl", row.id, user=row.user_code, share=row.share_code, path=row.path)
+    told = {"user": row.user_code, "share": row.share_code, "path": row.path}
+    audit.record(work, caller, "acl.revoke", "acl", row.id, about=("user", row.user_id), **told)
     _lost(work, caller, row)
     return True
 

@@ -16,7 +16,7 @@ from accsyn_engine.services.moving import events as told
 from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.services.moving.dispatch import has_progressed
 from accsyn_engine.services.permissions import reads, waits, writes
-from accsyn_engine.services.records.fields import choice, flag, text
+from accsyn_engine.services.records.fields import choice, flag, text, texts
 from accsyn_engine.services.records.rows import by_id, share_by, workspace_row
 from accsyn_engine.services.scripts import hook_input, hook_phase
 from accsyn_engine.services.scripts.hook_ends import end_run, start_run
@@ -83,7 +83,7 @@ def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any
         "address": caller.address[:64],
         "maps": _maps(data),
         "downloads": flag(data, "downloads", default=False),
-        "advertise": [str(address)[:254] for address in data.get("advertise") or []][:16],
+        "advertise": texts(data, "advertise", most=64)[:16],
         "last_checkin": work.now,
     }
     if row is not None:
@@ -92,7 +92,8 @@ def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any
     new = work.context.ids.entity()
     identity = {"id": new, "user_id": caller.user_id, "instance": data["instance"], "metadata": {}}
     work.connection.execute(insert(client).values(created=work.now, creator=caller.code, **identity, **values))
-    audit.record(work, caller, "client.registered", "client", new, code=values["code"], role=role)
+    told_of = {"code": values["code"], "role": role}
+    audit.record(work, caller, "client.registered", "client", new, about=("user", caller.user_id), **told_of)
     return new
 
 
@@ -133,7 +134,7 @@ def _end_older(work: Work, row: Row[Any], boot: str) -> None:
 
 def _serve(work: Work, client_id: str, data: dict[str, Any]) -> None:
     """Note which volumes a server serves; a volume the workspace does not have is an error of its configuration."""
-    for code in data.get("volumes") or []:
+    for code in texts(data, "volumes"):
         volume = share_by(work, code, kinds=("volume",))
         if volume is None:
             raise NotFoundError(kind="volume", name=str(code))

@@ -13,6 +13,7 @@ from accsyn_engine.services.errors import BadValueError, NotFoundError, StaleAge
 from accsyn_engine.services.moving import events, limits, lines, probing, transfers
 from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.moving.transfers import LEASE_MS
+from accsyn_engine.services.records.fields import texts
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work import outcomes
 from accsyn_engine.store.schema import client, job, share, task, transfer
@@ -92,7 +93,7 @@ def listening(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, A
     datagrams = data.get("datagrams", 0)
     if not isinstance(datagrams, int) or not 0 <= datagrams < 65536:
         raise BadValueError(what=f'"datagrams" must be a UDP port, or 0 for none, not {datagrams!r:.60}.')
-    addresses = [str(address) for address in data.get("addresses") or []] or [*machine.advertise, machine.address]
+    addresses = texts(data, "addresses", most=64) or [*machine.advertise, machine.address]
     lease = work.now + transfers.HANDSHAKE_MS
     changed = {"listener_certificate": certificate, "addresses": addresses, "port": port, "lease_until": lease}
     _set(work, row, state="listening", **changed)
@@ -216,7 +217,7 @@ def _count(numbers: dict[str, Any], name: str) -> int:
 def end(work: Work, machine: Row[Any], transfer_id: str, data: dict[str, Any]) -> dict[str, Any]:
     """Take one side's word for how it ended; the receiver's `done` is what ends an attempt well."""
     outcome = data.get("outcome")
-    if outcome not in OUTCOMES:
+    if not isinstance(outcome, str) or outcome not in OUTCOMES:
         raise BadValueError(what=f'"outcome" must be one of {", ".join(sorted(OUTCOMES))}, not {outcome!r:.60}.')
     row = require(work, machine, transfer_id, lock=True)
     is_receiver = machine.id == row.receiver_id

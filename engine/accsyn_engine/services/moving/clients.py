@@ -74,7 +74,8 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     work.connection.execute(
         alter(client).where(client.c.id == row.id).values(modified=work.now, modifier=caller.code, **values)
     )
-    audit.record(work, caller, "client.update", "client", row.id, fields=sorted(values), status=values.get("status"))
+    told = {"fields": sorted(values), "status": values.get("status")}
+    audit.record(work, caller, "client.update", "client", row.id, about=("user", row.user_id), **told)
     if values.get("status") == "disabled":
         _stop_all(work, row)
     return entities.client(_require(work, caller, row.id))
@@ -106,7 +107,7 @@ def delete(work: Work, caller: Caller, id: str) -> bool:
     if used is not None or hooks is not None:
         raise NotAllowedNowError(what=f"The history of jobs refers to the client {row.code}; disable it instead.")
     work.connection.execute(erase(client).where(client.c.id == row.id))
-    audit.record(work, caller, "client.delete", "client", row.id, code=row.code)
+    audit.record(work, caller, "client.delete", "client", row.id, about=("user", row.user_id), code=row.code)
     return True
 
 

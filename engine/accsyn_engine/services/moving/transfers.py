@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Row, func, or_, select, update
 
 from accsyn_engine.jobs.states import TASK_RETRIED, Move, TaskStatus, after
 from accsyn_engine.query.functions import folded
-from accsyn_engine.services.context import DISPATCH, Work
+from accsyn_engine.services import audit
+from accsyn_engine.services.context import DISPATCH, ENGINE, Work
 from accsyn_engine.services.moving import events, lines
 from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.store.schema import client, job, task, transfer
@@ -95,6 +96,8 @@ def set_job(work: Work, row: Row[Any], **values: Any) -> None:
     """Change columns of a job; what searches compare follows its name."""
     values |= {f"{name}_folded": folded(values[name]) for name in ("code", "name") if name in values}
     work.connection.execute(update(job).where(job.c.id == row.id).values(**values))
+    if values.get("status", row.status) != row.status:
+        audit.record(work, ENGINE, "job.status", "job", row.id, status=str(values["status"]), was=row.status)
 
 
 def requeue_tasks(work: Work, job_id: str) -> None:

@@ -105,4 +105,5 @@ def grant_all(work: Work, caller: Caller, user_id: str, share_id: str) -> None:
             creator=caller.code,
         )
     )
-    audit.record(work, caller, "acl.grant", "acl", acl_id, user=user_id, share=share_id, path="", read=True, write=True)
+    told = {"user": user_id, "share": share_id, "path": "", "read": True, "write": True}
+    audit.record(work, caller, "acl.grant", "acl", acl_id, about=("user", user_id), **told)

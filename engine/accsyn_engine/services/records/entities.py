@@ -128,14 +128,10 @@ def progress(row: Row[Any]) -> int:
     return min(99, row.bytes_done * 100 // row.size) if row.size > 0 else 0
 
 
-def job(row: Row[Any]) -> dict[str, Any]:
-    """Show a transfer job without its tasks; `row` also carries the `_code`s of what it refers to."""
+def progress_of(row: Row[Any]) -> dict[str, Any]:
+    """Show how far a job is: bytes, files, speed in megabytes per second, seconds that remain."""
     running = row.status == "running" and row.speed > 0
-    return _common(row) | {
-        "name": row.name,
-        "type": row.type,
-        "status": row.status,
-        "status_reason": row.error if row.status == "failed" else row.reason,
+    return {
         "progress": progress(row),
         "size": row.size,
         "bytes": row.bytes_done,
@@ -144,30 +140,44 @@ def job(row: Row[Any]) -> dict[str, Any]:
         "files_done": row.files_done,
         "speed": row.speed / MEGABYTE if running else -1.0,
         "etr": (row.size - row.bytes_done) // row.speed if running and row.size > 0 else None,
-        "error": row.error,
-        "error_code": row.error_code,
-        "phase": row.phase,
-        "attempts": row.attempts,
-        "receipt": row.receipt,
-        "source": f"{row.source_type}:{row.source_id}",
-        "source_hr": f"{row.source_type}:{row.source_code}",
-        "destination": f"{row.destination_type}:{row.destination_id}",
-        "destination_hr": f"{row.destination_type}:{row.destination_code}",
-        "user": row.user_id,
-        "user_hr": row.user_code,
-        "queue": row.queue_id,
-        "queue_hr": row.queue_code,
-        "parent": row.queue_id,
-        "parent_hr": row.queue_code,
-        "uri": f"{row.queue_code}/{row.code}",
-        "priority": row.priority,
-        "description": row.description,
-        "archived": row.archived,
-        "started": iso(row.started),
-        "finished": iso(row.finished),
-        "metadata": row.metadata,
-        "settings": row.settings,
     }
+
+
+def job(row: Row[Any]) -> dict[str, Any]:
+    """Show a transfer job without its tasks; `row` also carries the `_code`s of what it refers to."""
+    return (
+        _common(row)
+        | progress_of(row)
+        | {
+            "name": row.name,
+            "type": row.type,
+            "status": row.status,
+            "status_reason": row.error if row.status == "failed" else row.reason,
+            "error": row.error,
+            "error_code": row.error_code,
+            "phase": row.phase,
+            "attempts": row.attempts,
+            "receipt": row.receipt,
+            "source": f"{row.source_type}:{row.source_id}",
+            "source_hr": f"{row.source_type}:{row.source_code}",
+            "destination": f"{row.destination_type}:{row.destination_id}",
+            "destination_hr": f"{row.destination_type}:{row.destination_code}",
+            "user": row.user_id,
+            "user_hr": row.user_code,
+            "queue": row.queue_id,
+            "queue_hr": row.queue_code,
+            "parent": row.queue_id,
+            "parent_hr": row.queue_code,
+            "uri": f"{row.queue_code}/{row.code}",
+            "priority": row.priority,
+            "description": row.description,
+            "archived": row.archived,
+            "started": iso(row.started),
+            "finished": iso(row.finished),
+            "metadata": row.metadata,
+            "settings": row.settings,
+        }
+    )
 
 
 def task(row: Row[Any], volumes: dict[str, str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from accsyn_engine.services.errors import BadValueError
 
 LONGEST_TEXT = 100_000
+LONGEST_REFERENCE = 1000
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 
@@ -24,6 +25,14 @@ def text(data: Mapping[str, Any], name: str, *, longest: int = LONGEST_TEXT) -> 
         raise BadValueError(what=f'"{name}" is longer than {longest} characters; shorten it.')
     if "\x00" in value:
         raise BadValueError(what=f'"{name}" contains a NUL character; take it out.')
+    return value
+
+
+def reference(data: Mapping[str, Any], name: str) -> str | None:
+    """Read the name, code, address or id of an entity; None when absent or null."""
+    value = text(data, name, longest=LONGEST_REFERENCE)
+    if value is not None and not value.strip():
+        raise BadValueError(what=f'"{name}" is empty; write an id, a code or an address, or leave it out.')
     return value
 
 
@@ -58,6 +67,16 @@ def choice(
         allowed = ", ".join(sorted(set(words.values())))
         raise BadValueError(what=f'"{names[0]}" must be one of {allowed}, not {value!r:.60}.')
     return meant
+
+
+def texts(data: Mapping[str, Any], name: str, *, most: int = 1000) -> list[str]:
+    """Read a list of texts, each of at most 254 characters; empty when absent."""
+    values = data.get(name)
+    if values is None:
+        return []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > most:
+        raise BadValueError(what=f'"{name}" must be a list of at most {most} texts, not {values!r:.60}.')
+    return [value[:254] for value in values]
 
 
 def mapping(data: Mapping[str, Any], name: str) -> dict[str, Any]:

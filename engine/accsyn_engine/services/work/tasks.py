@@ -198,7 +198,7 @@ def _update(
         values = _values(work, data)
         if values:
             work.connection.execute(alter(task).where(task.c.id == found.id).values(**values))
-        audit.record(work, caller, "task.update", "task", found.id, job=row.id, status=values.get("status"))
+        audit.record(work, caller, "task.update", "task", found.id, about=("job", row.id), status=values.get("status"))
         ids.append(found.id)
         wanted.add(values.get("status"))
     _follow(work, row, wanted)

@@ -66,12 +66,13 @@ audit = Table(
     Column("action", String(64), nullable=False),
     Column("entity", String(32), nullable=False),
     Column("entity_id", String(36), nullable=False),
-    Column("job_id", ID),  # the job or share it is about, for who may see it
-    Column("share_id", ID),
-    Column("transaction", BigInteger),  # PostgreSQL's number of it: rows are committed in another order than numbered
+    Column("about", String(8)),  # job | share | user: whoever sees this one may hear of it; null: admins only
+    Column("about_id", ID),
+    # PostgreSQL's number of the transaction, for rows become visible in another order than they are numbered; else 0.
+    Column("transaction", BigInteger, nullable=False),
     Column("detail", JSON, nullable=False),
     Index("ix_audit_entity", "entity", "entity_id", "seq"),
-    Index("ix_audit_job", "job_id", "seq"),
+    Index("ix_audit_feed", "transaction", "seq"),
 )
 
 metric = Table(  # what a client or job measured over time

@@ -63,20 +63,20 @@ def upgrade() -> None:
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
         sa.Column("entity_id", sa.String(length=36), nullable=False),
-        sa.Column("job_id", sa.String(length=24), nullable=True),
-        sa.Column("share_id", sa.String(length=24), nullable=True),
-        sa.Column("transaction", sa.BigInteger(), nullable=True),
+        sa.Column("about", sa.String(length=8), nullable=True),
+        sa.Column("about_id", sa.String(length=24), nullable=True),
+        sa.Column("transaction", sa.BigInteger(), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit")),
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_audit_at"), ["at"], unique=False)
         batch_op.create_index("ix_audit_entity", ["entity", "entity_id", "seq"], unique=False)
-        batch_op.create_index("ix_audit_job", ["job_id", "seq"], unique=False)
+        batch_op.create_index("ix_audit_feed", ["transaction", "seq"], unique=False)
 
     op.create_table(
         "login_failure",
-        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("subject", sa.String(length=260), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("refused_until", sa.BigInteger(), nullable=True),
