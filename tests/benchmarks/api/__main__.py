@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.__main__ import machine
-from tests.benchmarks.api import lists
+from tests.benchmarks.api import calls, lists, package
 from tests.benchmarks.api.databases import Databases, databases
 from tests.benchmarks.api.studio import Size, Studio, make_studio, opened
 
-SMALL = Size(active=500, finished=500)
-SECTIONS: dict[str, Callable[[Studio], dict[str, Any]]] = {"lists": lists.measure}
+SMALL, CALLED = Size(active=500, finished=500), Size(active=2000, finished=2000)
+SECTIONS = ("lists", "package", "calls")
 
 
 @contextmanager
@@ -53,18 +55,33 @@ def measure(kept: Databases, given: argparse.Namespace) -> dict[str, Any]:
             small = lists.measure(few)
         with studio(kept, "lists", many) as full:
             report["lists"] = compared(small, lists.measure(full))
+    if "calls" in given.only:
+        with studio(kept, "calls", CALLED) as full:
+            report["calls"] = calls.measure(full)
+    if "package" in given.only:
+        report["package"] = _package(kept, given.tasks)
     return report
+
+
+def _package(kept: Databases, tasks: int) -> dict[str, Any]:
+    """A new engine each time: what is made is what is measured."""
+    name = f"{kept.kind}-package-{uuid.uuid4().hex[:8]}"
+    try:
+        return package.measure(kept.top / name, kept.url(name), tasks)
+    finally:
+        shutil.rmtree(kept.top / name, ignore_errors=True)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.api", description=__doc__)
     parser.add_argument("--database", action="append", choices=["sqlite", "postgresql"])
-    parser.add_argument("--only", action="append", choices=["lists", "tasks", "calls", "connections"])
+    parser.add_argument("--only", action="append", choices=SECTIONS)
     parser.add_argument("--active", type=int, default=100_000)
     parser.add_argument("--finished", type=int, default=1_000_000)
+    parser.add_argument("--tasks", type=int, default=1_000_000, help="of the job that is made through the API")
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
-    given.only = given.only or ["lists", "tasks", "calls", "connections"]
+    given.only = given.only or list(SECTIONS)
     return given
 
 

@@ -7,29 +7,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-from accsyn_engine.clock import SystemClock
-from accsyn_engine.ids import Ids
-from accsyn_engine.services import setup
-from accsyn_engine.services.context import Caller, Context
-from accsyn_engine.services.people import accounts
-from accsyn_engine.services.records.rows import require_user
 from tests.benchmarks.api.lists import timed
-from tests.benchmarks.api.studio import ADMIN, Size, make_studio
+from tests.benchmarks.api.studio import ADMIN, Size, key_of, make_studio, opened
 from tests.benchmarks.api.wire import Connection, serving
 from tests.benchmarks.usage import Meter
-from tests.engine.services.world import Agent
 
 VENDOR = "vendor7@gda.com"
+SIZE = Size(active=100, finished=100)
 AT_ONCE = 10_000
 PAGES = 100
 
 
 def measure(folder: Path, database: str, tasks: int) -> dict[str, Any]:
     """Make an engine in `folder` and a job of so many tasks in it."""
-    make_studio(folder, Size(active=100, finished=100), database)
-    _agents_online(folder)
-    key = (folder / "admin.key").read_text(encoding="ascii")
-    with serving(folder) as (server, port), Connection(port, folder / "ca.pem", ADMIN, key) as asked:
+    make_studio(folder, SIZE, database)
+    with opened(folder, SIZE) as studio:
+        keys = {ADMIN: studio.key, VENDOR: key_of(studio, VENDOR)}
+    ca = folder / "ca.pem"
+    with (
+        serving(folder) as (server, port),
+        Connection(port, ca, ADMIN, keys[ADMIN]) as asked,
+        Connection(port, ca, VENDOR, keys[VENDOR]) as vendor,
+    ):
         meter = Meter({"engine": server.process.pid})
         begun = time.perf_counter()
         job = asked.call("POST", "transfer/create", data={**_tasks(0), "name": "a million", "status": "paused"})[0][
@@ -40,24 +39,18 @@ def measure(folder: Path, database: str, tasks: int) -> dict[str, Any]:
         taken = time.perf_counter() - begun
         found = {"tasks": tasks, "seconds": round(taken, 1), "engine": meter.read(taken)["engine"]}
         found["any page of 50"] = timed(lambda number: _page(asked, job, tasks, number), PAGES)
+        _agents_online(asked, vendor)
         return found | _paused(asked, job)
 
 
-def _agents_online(folder: Path) -> None:
-    """A server and the vendor's agent that are there and do nothing, so that the job starts when it may."""
-    context = setup.open_engine(folder, clock=SystemClock(), ids=Ids())
-    try:
-        admin = accounts.local_admin(context)
-        Agent(context, admin, "alpha", role="server", downloads=False, volumes=("production",)).hello()
-        Agent(context, _caller(context), "gda-ws1").hello()
-    finally:
-        context.database.close()
-
-
-def _caller(context: Context) -> Caller:
-    with context.reading() as work:
-        row = require_user(work, VENDOR)
-    return Caller(row.id, row.code, row.role)
+def _agents_online(admin: Connection, vendor: Connection) -> None:
+    """A server and the vendor's agent say hello and do nothing more, so that the job starts when it may."""
+    for asked, name, more in (
+        (admin, "alpha", {"role": "server", "downloads": False, "volumes": ["production"]}),
+        (vendor, "gda-ws1", {"role": "client", "downloads": True, "volumes": []}),
+    ):
+        hello = {"instance": name, "boot": "1", "hostname": name, "os": "linux", "version": "0.1.0", "maps": []}
+        asked.ask(asked.posted("/api/agent/hello", hello | more | {"advertise": []}))
 
 
 def _tasks(first: int) -> dict[str, Any]:

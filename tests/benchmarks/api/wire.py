@@ -47,8 +47,15 @@ class Connection:
         document = json.dumps({"uri": uri, **envelope}, separators=(",", ":"))
         if method == "GET":
             return f"GET {EVENT}?{quote(document)} HTTP/1.1\r\n{self._head}\r\n".encode()
+        return self._with_body(method, EVENT, document)
+
+    def posted(self, path: str, document: Any) -> bytes:
+        """The bytes of a request that is no event."""
+        return self._with_body("POST", path, json.dumps(document))
+
+    def _with_body(self, method: str, path: str, document: str) -> bytes:
         body = document.encode()
-        return f"{method} {EVENT} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        return f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
     def ask(self, request: bytes) -> bytes:
         """Send a request and read its answer; raises RuntimeError for anything but 200."""

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, Row, Select, false, or_, select, union
 
 from accsyn_engine.query.compile import compile_query, names_one
 from accsyn_engine.query.fields import Fields
+from accsyn_engine.query.functions import folded
+from accsyn_engine.query.parser import Comparison, Operator, parse
 from accsyn_engine.services.context import Find, Work
 
 MOST = 2**31 - 1  # rows; no database has more to skip
@@ -50,8 +52,8 @@ def rows(work: Work, listing: Listing, find: Find, may_see: Rule) -> list[Row[An
     if find.id:
         asked.append(listing.id == find.id)
     ways = _ways(work, listing, find, may_see)
-    for scope in _scopes(listing.scopes, find):
-        found = work.connection.execute(_statement(listing, find, ways, [scope, *asked])).all()
+    for scope in scopes_of(listing.scopes, find):
+        found = work.connection.execute(statement_of(listing, find, ways, [scope, *asked])).all()
         if found:
             return list(found)
     return []
@@ -75,9 +77,23 @@ def _ways(work: Work, listing: Listing, find: Find, may_see: Rule) -> tuple[Colu
     return (or_(*ways),) if is_one or not find.limit else ways
 
 
-def _statement(
+def named_one(find: Find) -> tuple[str, str] | None:
+    """The attribute and the value, folded, of a find for one id, code or name."""
+    if find.skip or (find.id and find.query):
+        return None
+    if find.id:
+        return "id", find.id
+    asked = parse(find.query).where if find.query and find.query.strip() else None
+    if not isinstance(asked, Comparison) or asked.is_negated or asked.operator is not Operator.EQUAL:
+        return None
+    is_plain = asked.attribute in {"id", "code", "name"} and asked.value and "*" not in asked.value
+    return (asked.attribute, folded(asked.value) or "") if is_plain else None
+
+
+def statement_of(
     listing: Listing, find: Find, ways: tuple[ColumnElement[bool], ...], where: list[ColumnElement[bool]]
 ) -> Select[Any]:
+    """The statement that reads a find's rows, by any of the ways."""
     if not (listing.is_long and find.limit):
         return _window(listing.rows.where(or_(*ways), *where), listing.order, find)
     page = _page(listing, find, ways, where).subquery("page")
@@ -98,7 +114,7 @@ def _page(
     return _window(select(every), tuple(every.c[key.name] for key in keys), find)
 
 
-def _scopes(scopes: Scopes, find: Find) -> list[ColumnElement[bool]]:
+def scopes_of(scopes: Scopes, find: Find) -> list[ColumnElement[bool]]:
     """The scopes to look in, one after the other until something is found."""
     if find.id and not find.query:
         every = [scopes.active, scopes.finished, scopes.inactive, scopes.archived]

@@ -16,7 +16,7 @@ from accsyn_engine.jobs.states import TaskStatus
 from accsyn_engine.services.context import Work
 from accsyn_engine.services.errors import ExistsError
 from accsyn_engine.services.work.packing import Packed
-from accsyn_engine.store.schema import client, job_volume, share, task
+from accsyn_engine.store.schema import client, job, job_volume, share, task
 
 CHUNK = 5000  # rows a statement; keeps the parameters below what the databases take
 
@@ -43,13 +43,15 @@ class Shelf:
         self.touched: list[
             dict[str, Any]
         ] = []  # the tasks added, tried again or replaced: how they are called and stand
-        self.is_pending = False
+        self._is_pending = False
 
     def add(self, packed: Iterable[Packed]) -> None:
         """Store tasks in bulk; raises ExistsError for a uri that is taken, or for duplicates the policy refuses."""
         tasks = iter(packed)
         while chunk := list(islice(tasks, CHUNK)):
             self._add(chunk)
+        if self._is_pending:
+            self._work.connection.execute(alter(job).where(job.c.id == self._job).values(is_pending=True))
         known = set(
             self._work.connection.execute(
                 select(job_volume.c.volume_id).where(job_volume.c.job_id == self._job)
@@ -152,10 +154,9 @@ class Shelf:
 
     def _status(self, entry: Packed) -> str:
         side = entry.destination
-        if self._rooms is None or side["kind"] == "local" or self._rooms.takes(side):
-            return TaskStatus.QUEUED
-        self.is_pending = True
-        return TaskStatus.PENDING
+        if self._rooms is not None and side["kind"] != "local" and not self._rooms.takes(side):
+            self._is_pending = True
+        return TaskStatus.QUEUED
 
 
 def _brief(id: str, uri: str, job_id: str, status: str) -> dict[str, Any]:

@@ -28,8 +28,14 @@ from accsyn_engine.services.work.parties import Side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
 from accsyn_engine.store.schema import client, job, share, task
 
-_is_under_way = and_(job.c.status == Status.RUNNING, job.c.phase == "transfer", task.c.status.in_(TASK_WANTED))
-STATUS = case((_is_under_way, TaskStatus.EXECUTING), else_=task.c.status).label("status")
+# What stands in a row changes with the task; that it is under way or waits for a folder follows from its job.
+_is_under_way = and_(job.c.status == Status.RUNNING, job.c.phase == "transfer")
+STATUS = case(
+    (task.c.status.not_in(TASK_WANTED), task.c.status),
+    (_is_under_way, TaskStatus.EXECUTING),
+    (and_(job.c.is_pending, job.c.status != Status.RUNNING), TaskStatus.PENDING),
+    else_=task.c.status,
+).label("status")
 
 ROWS = select(*(column for column in task.c if column is not task.c.status), STATUS, job.c.name.label("job_code")).join(
     job, job.c.id == task.c.job_id
@@ -43,6 +49,8 @@ LISTING = Listing(
         "job.id": Text(task.c.job_id),
         "job": to_job(task.c.job_id),
         "status": Text(STATUS.element),
+        "job_hr": Text(job.c.name, folded=job.c.name_folded),
+        "error": Text(task.c.error),
         "priority": Number(task.c.priority),
         "size": Number(task.c.size),
         "created": Date(task.c.created),

@@ -282,6 +282,7 @@ def upgrade() -> None:
         sa.Column("error_detail", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("waiting_for", sa.String(length=24), nullable=True),
+        sa.Column("is_pending", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("losses", sa.Integer(), server_default=sa.text("0"), nullable=False),
