@@ -95,7 +95,7 @@ class Shelf:
     def _there(self, endpoints: set[str]) -> dict[str, Row[Any]]:
         if self._seq < 0:
             return {}  # a new job
-        rows = self._work.connection.execute(
+        rows: Iterable[Row[Any]] = self._work.connection.execute(
             select(task.c.endpoints, task.c.id, task.c.uri, task.c.seq).where(
                 task.c.job_id == self._job, task.c.endpoints.in_(endpoints)
             )

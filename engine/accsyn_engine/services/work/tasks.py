@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, and_, case, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, case, select, true
 from sqlalchemy import update as alter
 
 from accsyn_engine.jobs.states import TASK_WANTED, TASK_WRITABLE, Status, TaskStatus
@@ -37,9 +37,8 @@ STATUS = case(
     else_=task.c.status,
 ).label("status")
 
-ROWS = select(*(column for column in task.c if column is not task.c.status), STATUS, job.c.name.label("job_code")).join(
-    job, job.c.id == task.c.job_id
-)
+_SHOWN: list[ColumnElement[Any]] = [column for column in task.c if column is not task.c.status]
+ROWS: Select[Any] = select(*_SHOWN, STATUS, job.c.name.label("job_code")).join(job, job.c.id == task.c.job_id)
 
 LISTING = Listing(
     rows=ROWS,
@@ -86,8 +85,9 @@ def _is_of_one_job(find: Find) -> bool:
     if find.id or not (find.query and find.query.strip()):
         return bool(find.parent) and not find.id
     asked = parse(find.query).where
-    names_job = isinstance(asked, Comparison) and asked.attribute == "job.id" and not asked.is_negated
-    return names_job and asked.operator is Operator.EQUAL and is_id(asked.value)
+    if not isinstance(asked, Comparison) or asked.is_negated or asked.operator is not Operator.EQUAL:
+        return False
+    return asked.attribute == "job.id" and is_id(asked.value)
 
 
 def _known_paths(work: Work, caller: Caller) -> dict[str, str]:
