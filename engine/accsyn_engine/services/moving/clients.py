@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select, true
+from sqlalchemy import ColumnElement, Row, case, literal, or_, select, true
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
-from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.query.fields import Date, Flag, Number, Text
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Find, Work
 from accsyn_engine.services.errors import NotAllowedNowError, NotFoundError
@@ -30,9 +30,18 @@ LISTING = Listing(
         "id": Text(client.c.id),
         "code": Text(client.c.code),
         "name": Text(client.c.code),
-        "type": Number(client.c.type),
+        "type": Number(client.c.type, {"app": 0, "server": 1, "userserver": 2}),
         "status": Text(client.c.status),
         "user": to_user(client.c.user_id),
+        "user_hr": Text(user.c.code),
+        "username": Text(client.c.username),
+        "roles": Text(case((client.c.type == 1, literal("storage")), else_=literal(""))),
+        "site": Text(case((client.c.type == 1, literal("hq")), else_=literal(""))),
+        "wan_ip": Text(client.c.address),
+        "downloads": Flag(client.c.downloads),
+        "creator": Text(client.c.creator),
+        "modifier": Text(client.c.modifier),
+        "modified": Date(client.c.modified),
         "os": Text(client.c.os),
         "version": Text(client.c.version),
         "host_id": Text(client.c.instance),
