@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from accsyn_engine.api import calls
 from accsyn_engine.api.rows import Row, Rows, Shape
+from accsyn_engine.services.records.fields import mapping, reference
 from accsyn_engine.services.scripts import hooks, publish
+
+MOST_RUNS = 10_000
 
 
 def rows() -> Rows:
     """Every event of this family."""
     preprocess = Row("publish.preprocess", calls.with_data(publish.preprocess), Shape.VALUE, waits=True)
     yield "PUT", "workspace/publish/preprocess", preprocess
-    runs = calls.plain(hooks.runs, "job", "limit")
+    runs = calls.plain(hooks.runs, job=reference, limit=calls.count(0, MOST_RUNS))
     yield "GET", "hook/runs", Row("hook.runs", runs)
-    yield "PUT", "hook/test", Row("hook.test", calls.plain(hooks.test, "hook", "data"), waits=True)
+    yield (
+        "PUT",
+        "hook/test",
+        Row("hook.test", calls.plain(hooks.test, hook=calls.needed(calls.short_text), data=mapping), waits=True),
+    )
