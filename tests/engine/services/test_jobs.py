@@ -112,7 +112,7 @@ def test_sources_alone_are_mirrored_to_the_jobs_destination(world: World) -> Non
 
 def test_a_transfer_within_the_workspace_is_refused(world: World) -> None:
     world.share()
-    with pytest.raises(BadValueError, match="One end"):
+    with pytest.raises(BadValueError, match="a person, or two sites"):
         world.send(tasks=[{"source": SOURCE, "destination": "share=production/x"}])
 
 

@@ -328,10 +328,9 @@ def test_every_change_is_in_the_audit_with_who_and_where_from(world: World) -> N
     assert (newest["user"], newest["address"], newest["action"]) == (caller.code, "192.0.2.1", "share.update")
 
 
-def test_the_workspace_and_its_site_are_found_by_code(world: World) -> None:
+def test_the_workspace_is_found_by_code(world: World) -> None:
     [found] = workspaces.find(world.context, world.jennifer, Find(query="code=geoscan"))
-    [site] = workspaces.sites(world.context, world.jennifer, Find(query="code=hq"))
-    assert (found["code"], site["code"], site["id"]) == ("geoscan", "hq", found["id"])
+    assert found["code"] == "geoscan"
 
 
 def test_an_invitation_leaves_one_mail_and_none_when_asked_for_none(world: World) -> None:

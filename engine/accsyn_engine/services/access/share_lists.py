@@ -17,7 +17,7 @@ from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_share, to_user
 from accsyn_engine.services.records.rows import by_id, require_share, volume_of
-from accsyn_engine.store.schema import acl, client, share, user, volume_server
+from accsyn_engine.store.schema import acl, client, share, site, user, volume_server
 
 TYPES = {
     "volume": "volume",
@@ -36,6 +36,7 @@ _online = exists().where(
     volume_server.c.volume_id == func.coalesce(share.c.parent_id, share.c.id),
     client.c.id == volume_server.c.client_id,
     client.c.status == "online",
+    client.c.enabled,
 )
 
 ROWS = (
@@ -110,9 +111,10 @@ def servers(work: Work, _caller: Caller, id: str) -> list[dict[str, Any]]:
     """List the agents that serve a share's volume."""
     volume = volume_of(work, require_share(work, id))
     rows = work.connection.execute(
-        select(client, user.c.code.label("user_code"))
+        select(client, user.c.code.label("user_code"), site.c.code.label("site_code"))
         .join(volume_server, volume_server.c.client_id == client.c.id)
         .join(user, user.c.id == client.c.user_id)
+        .outerjoin(site, site.c.id == client.c.site_id)
         .where(volume_server.c.volume_id == volume.id)
         .order_by(client.c.created)
     )
@@ -145,7 +147,9 @@ def serve(work: Work, volume_id: str, client_id: str) -> None:
         select(volume_server).where(volume_server.c.volume_id == volume_id, volume_server.c.client_id == client_id)
     ).first()
     if known is None:
-        work.connection.execute(insert(volume_server).values(volume_id=volume_id, client_id=client_id))
+        site_id = work.connection.execute(select(client.c.site_id).where(client.c.id == client_id)).scalar()
+        row = {"volume_id": volume_id, "client_id": client_id, "site_id": site_id}
+        work.connection.execute(insert(volume_server).values(row))
     wake(work, volume_id)
 
 

@@ -34,7 +34,7 @@ from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.finding import Listing, Scopes, listed, named_one, scopes_of, statement_of
 from accsyn_engine.services.records.references import to_party, to_queue, to_user
 from accsyn_engine.services.records.rows import bare
-from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, transfer, user, workspace
+from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, site, transfer, user, workspace
 
 _submitter = user.alias("submitter")
 _from_user, _to_user = user.alias("from_user"), user.alias("to_user")
@@ -42,12 +42,14 @@ _from_client, _to_client = client.alias("from_client"), client.alias("to_client"
 _workspace_code = select(workspace.c.code).limit(1).scalar_subquery()
 
 
-def _party_code(type_: ColumnElement[str], person: Any, machine: Any) -> ColumnElement[str]:
-    return case((type_ == "user", person.c.code), (type_ == "client", machine.c.code), else_=_workspace_code)
+def _party_code(type_: ColumnElement[str], id: ColumnElement[str], person: Any, machine: Any) -> ColumnElement[str]:
+    a_site = select(site.c.code).where(site.c.id == id).scalar_subquery()
+    place = func.coalesce(a_site, _workspace_code)
+    return case((type_ == "user", person.c.code), (type_ == "client", machine.c.code), else_=place)
 
 
-_source_code = _party_code(job.c.source_type, _from_user, _from_client)
-_destination_code = _party_code(job.c.destination_type, _to_user, _to_client)
+_source_code = _party_code(job.c.source_type, job.c.source_id, _from_user, _from_client)
+_destination_code = _party_code(job.c.destination_type, job.c.destination_id, _to_user, _to_client)
 
 ROWS = (
     select(

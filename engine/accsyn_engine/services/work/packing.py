@@ -25,7 +25,7 @@ from accsyn_engine.paths import (
 from accsyn_engine.services.access import seen
 from accsyn_engine.services.access.rights import Rights
 from accsyn_engine.services.context import Caller, Work
-from accsyn_engine.services.errors import BadValueError
+from accsyn_engine.services.errors import BadValueError, ForbiddenError
 from accsyn_engine.services.records.fields import mapping, number
 from accsyn_engine.services.work import parties, places
 from accsyn_engine.services.work.parties import Side
@@ -157,6 +157,7 @@ class Packer:
         self._rights = rights
         self._publish = publish
         self.ends = ends
+        self._names = places.names(work)
         self._defaults = {
             "source": self._default(data or {}, "source"),
             "destination": self._default(data or {}, "destination", "dest"),
@@ -167,7 +168,7 @@ class Packer:
 
     def _default(self, data: dict[str, Any], *field_names: str) -> Endpoint | None:
         text = next((data[name] for name in field_names if isinstance(data.get(name), str)), None)
-        return None if text is None else places.read(self._work, text)
+        return None if text is None else places.read(text, self._names)
 
     def pack(self, task: Written) -> Packed:
         """Check one task; raises the error of whatever is wrong with it, naming the path."""
@@ -176,7 +177,7 @@ class Packer:
         destination = self._endpoint(published or task.destination, "destination")
         if published is not None and destination.party.kind is PartyKind.NONE:
             destination = replace(destination, party=Party(PartyKind.WORKSPACE))  # the hook names the server's paths
-        ends = Ends(self._side(source), self._side(destination))
+        ends = self._found(source, destination)
         self._check_ends(ends, task)
         name, source_row, place = self._pack_source(ends, source, task)
         item = Item(name, place, is_sequence="sequence" in source_row)
@@ -207,15 +208,15 @@ class Packer:
         """Read one end; the folder of many files is read once."""
         folder, slash, name = text.rpartition("/")
         if not folder or not is_plain(name) or len(text) > LONGEST:
-            return places.read(self._work, text)
+            return places.read(text, self._names)
         if folder not in self._folders:
             self._folders[folder] = self._read_folder(folder + slash)
         found = self._folders[folder]
-        return places.read(self._work, text) if found is None else inside(found, name)
+        return places.read(text, self._names) if found is None else inside(found, name)
 
     def _read_folder(self, text: str) -> Endpoint | None:
         try:
-            found = places.read(self._work, text)
+            found = places.read(text, self._names)
         except PathError:
             return None  # what is wrong is said of the whole text
         return None if found.path.kind is PathKind.MIRROR else found
@@ -226,13 +227,24 @@ class Packer:
             self._sides[key] = parties.find_side(self._work, self._caller, endpoint)
         return self._sides[key]
 
+    def _found(self, source: Endpoint, destination: Endpoint) -> Ends:
+        """Both parties. From nowhere in particular to hq means from the site at which the caller is."""
+        ends = Ends(self._side(source), self._side(destination))
+        if ends.source == ends.destination and source.party.kind is PartyKind.NONE and ends.source.is_workspace:
+            guess = parties.guessed_site(self._work, self._caller)
+            return ends if guess is None else Ends(guess, ends.destination)
+        return ends
+
     def _check_ends(self, ends: Ends, task: Written) -> None:
         if self.ends is None:
-            if ends.source.is_workspace == ends.destination.is_workspace:
+            is_between_sites = ends.source.is_workspace and ends.destination.is_workspace
+            if ends.source == ends.destination or not (ends.source.is_workspace or ends.destination.is_workspace):
                 raise BadValueError(
-                    what=f'One end of a transfer must be the workspace and the other a person: look at "{task.source}"'
-                    f' and "{task.destination}".'
+                    what=f"The ends of a transfer are a site of the workspace and a person, or two sites: look at"
+                    f' "{task.source}" and "{task.destination}".'
                 )
+            if is_between_sites and not self._caller.is_elevated:
+                raise ForbiddenError(who=self._caller.code, what="move files from site to site")
             parties.require_client(self._work, ends.source)
             self.ends = ends
         elif ends != self.ends:
@@ -289,11 +301,20 @@ class Packer:
         written, path = task.destination or "", endpoint.path
         if ends.destination.is_workspace:
             place = item.landing(self._landing(path, written, item, is_published=is_published))
+            if ends.source.is_workspace:
+                self._require_volumes(item, place)
             if not is_published:
                 self._rights.require("write", place)
             return _volume_side(place)
         parties.check_own_machine(self._caller, ends.destination, path.kind, is_source=False, written=written)
         return self._at_person(ends.destination, path, written, item)
+
+    def _require_volumes(self, item: Item, place: Place) -> None:
+        """From site to site moves who has access to all of each volume involved."""
+        for volume in (place.volume, item.place.volume if item.place else place.volume):
+            whole = Place(volume, volume, "", is_folder=True)
+            self._rights.require("read", whole)
+            self._rights.require("write", whole)
 
     def _landing(self, path: Path, written: str, item: Item, *, is_published: bool = False) -> Place:
         """Where exactly an item lands in the workspace: below a folder it keeps its name."""

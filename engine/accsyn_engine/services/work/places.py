@@ -24,6 +24,7 @@ from accsyn_engine.paths import (
 )
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError, NotFoundError
+from accsyn_engine.services.records import sites
 from accsyn_engine.services.records.rows import default_volume, require_share, volume_of
 from accsyn_engine.store.schema import share
 
@@ -69,14 +70,14 @@ def native(volume_path: str, relative: str) -> str:
 
 def names(work: Work) -> KnownNames:
     """The names that may stand before a colon in this workspace."""
-    return KnownNames(workspace=work.context.config.workspace)
+    return KnownNames(workspace=work.context.config.workspace, sites=sites.codes(work))
 
 
-def read(work: Work, text: object) -> Endpoint:
+def read(text: object, known: KnownNames) -> Endpoint:
     """Parse one end of a transfer; raises PathError or BadValueError."""
     if not isinstance(text, str):
         raise BadValueError(what=f"A path is text like share=projects/file, not {text!r}.")
-    return parse(text, names(work))
+    return parse(text, known)
 
 
 def locate(work: Work, caller: Caller, path: Path, *, written: str, is_landing: bool = False) -> Place:
@@ -105,7 +106,7 @@ def place(work: Work, caller: Caller, text: object) -> Place:
 
 def in_workspace(work: Work, text: object) -> Path:
     """Read a path that must be one of the workspace; raises PathError or BadValueError."""
-    endpoint = read(work, text)
+    endpoint = read(text, names(work))
     if endpoint.party.kind not in {PartyKind.NONE, PartyKind.WORKSPACE}:
         raise PathError(
             text=str(text), reason="it lies on a person's machine; only paths of the workspace can be used here"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -183,12 +183,16 @@ class Rooms:
 
 def rooms_of(work: Work, row: Row[Any]) -> Rooms:
     """Read what one agent has made room for."""
-    codes = [entry["code"].lower() for entry in row.maps if entry.get("write")]
-    volumes = work.connection.execute(select(share.c.id, share.c.code).where(share.c.type == "volume")).all()
-    return Rooms(bool(row.downloads), frozenset(volume.id for volume in volumes if volume.code.lower() in codes))
+    return _rooms_of_all(work, [row])
 
 
 def _rooms(work: Work, user_id: str) -> Rooms:
-    rows = work.connection.execute(select(client).where(client.c.user_id == user_id, client.c.type != 1)).all()
-    rooms = [rooms_of(work, row) for row in rows]
-    return Rooms(any(room.downloads for room in rooms), frozenset().union(*(room.mapped for room in rooms)))
+    mine = client.c.user_id == user_id, client.c.type != 1
+    return _rooms_of_all(work, work.connection.execute(select(client.c.maps, client.c.downloads).where(*mine)).all())
+
+
+def _rooms_of_all(work: Work, rows: Sequence[Any]) -> Rooms:
+    codes = {entry["code"].lower() for row in rows for entry in row.maps if entry.get("write")}
+    volumes = select(share.c.id, share.c.code).where(share.c.type == "volume")
+    mapped = [volume.id for volume in work.connection.execute(volumes) if volume.code.lower() in codes] if codes else []
+    return Rooms(any(row.downloads for row in rows), frozenset(mapped))

@@ -24,7 +24,7 @@ from accsyn_engine.services.records.references import to_job
 from accsyn_engine.services.records.rows import bare, by_id, is_id, require_user
 from accsyn_engine.services.work import job_lists
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
-from accsyn_engine.services.work.parties import Side, workspace_side
+from accsyn_engine.services.work.parties import Side, site_side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
 from accsyn_engine.store.schema import client, job, share, task
 
@@ -133,7 +133,7 @@ def create(
 def _parties(row: Row[Any]) -> dict[str, Any]:
     """The job's persons as defaults, so that a task may name paths only."""
     named = {"source": (row.source_type, row.source_code), "destination": (row.destination_type, row.destination_code)}
-    parties = {"user": "{code}", "client": "client={id}"}
+    parties = {"user": "{code}", "client": "client={id}", "site": "site={id}"}
     return {
         side: parties[type_].format(code=code, id=getattr(row, f"{side}_id"))
         for side, (type_, code) in named.items()
@@ -148,6 +148,8 @@ def _ends(work: Work, row: Row[Any]) -> Ends:
 def _side(work: Work, type_: str, id: str) -> Side:
     if type_ == "workspace":
         return workspace_side(work)
+    if type_ == "site":
+        return site_side(work, id)
     machine = by_id(work, client, id) if type_ == "client" else None
     person = require_user(work, machine.user_id if machine is not None else id)
     code = machine.code if machine is not None else person.code
