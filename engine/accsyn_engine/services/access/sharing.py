@@ -13,10 +13,11 @@ from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights, share_lists
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError, NotFoundError
+from accsyn_engine.services.people import users
 from accsyn_engine.services.people.homes import open_home
 from accsyn_engine.services.permissions import writes
 from accsyn_engine.services.records.fields import choice, flag, mapping, reference, slug, text
-from accsyn_engine.services.records.rows import bare, default_volume, require_share, require_user, share_by, volume_of
+from accsyn_engine.services.records.rows import bare, default_volume, require_share, share_by, volume_of
 from accsyn_engine.services.work.places import Place, below_volume, volume_path
 from accsyn_engine.store.schema import acl, job, job_volume, share, user
 
@@ -85,7 +86,7 @@ def _volume(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
 
 def _folder(work: Work, caller: Caller, data: dict[str, Any], code: str) -> dict[str, Any]:
     parent = bare(reference(data, "parent"))
-    volume = require_share(work, parent, kinds=("volume",), kind="volume") if parent else default_volume(work)
+    volume = _parent(work, caller, parent) if parent else _default(work, caller)
     path = below_volume(volume, text(data, "path") if data.get("path") is not None else code)
     if not path:
         raise BadValueError(
@@ -95,24 +96,32 @@ def _folder(work: Work, caller: Caller, data: dict[str, Any], code: str) -> dict
     return {"path": path, "parent_id": volume.id, "is_default": False, "case_sensitive": volume.case_sensitive}
 
 
+def _parent(work: Work, caller: Caller, name: str) -> Row[Any]:
+    """The volume, if the caller sees it or a share of it that names it."""
+    volume = require_share(work, name, kinds=("volume",), kind="volume")
+    if not share_lists.knows_volume(work, caller, volume):
+        raise NotFoundError(kind="volume", name=name)
+    return volume
+
+
+def _default(work: Work, caller: Caller) -> Row[Any]:
+    volume = default_volume(work)
+    if not share_lists.knows_volume(work, caller, volume):
+        raise NotFoundError(kind="volume", name="(default)")
+    return volume
+
+
 def _create_home(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
-    owner = require_user(work, data.get("user") or data.get("code"))
+    owner = users.require(work, caller, data.get("user") or data.get("code"))
     if share_by(work, owner.code, kinds=("home",)) is not None:
         raise ExistsError(kind="home", name=owner.code)
-    if not caller.is_admin and owner.role != "standard" and owner.id != caller.user_id:
-        raise ForbiddenError(who=caller.code, what=f"create a home for {owner.code}")
     open_home(work, caller, owner)
     return share_lists.shown(work, require_share(work, owner.code, kinds=("home",), kind="home").id)
 
 
 def _require(work: Work, caller: Caller, id: str) -> Row[Any]:
     """The share, if the caller may change it: volumes are the admin's, homes of colleagues too."""
-    row = require_share(work, id)
-    seen = work.connection.execute(
-        share_lists.ROWS.where(share.c.id == row.id, share_lists.visible_shares(caller))
-    ).first()
-    if seen is None:
-        raise NotFoundError(kind="share", name=id)
+    row = share_lists.require(work, caller, id)
     if row.type == "volume" and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what=f"change the volume {row.code}")
     return row

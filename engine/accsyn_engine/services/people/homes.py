@@ -11,7 +11,7 @@ from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving.asking import tell
-from accsyn_engine.services.records.fields import flag
+from accsyn_engine.services.records.fields import flag, texts
 from accsyn_engine.services.records.rows import default_volume, require_share
 from accsyn_engine.store.schema import acl, share
 
@@ -74,7 +74,7 @@ def give_volumes(work: Work, caller: Caller, owner: Row[Any], data: dict[str, An
     if flag(data, "give_all_volumes_access", default=False):
         every = work.connection.execute(select(share).where(share.c.type == "volume", share.c.active))
         wanted |= {row.id: row for row in every}
-    for reference in data.get("volumes") or ():
+    for reference in texts(data, "volumes"):
         row = require_share(work, reference, kinds=("volume",), kind="volume")
         wanted[row.id] = row
     if owner.role != "admin":

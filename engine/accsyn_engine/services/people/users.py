@@ -12,14 +12,14 @@ from accsyn_engine.query.fields import Date, Text
 from accsyn_engine.services import audit
 from accsyn_engine.services.access.revocation import end_jobs_of
 from accsyn_engine.services.context import Caller, Find, Work
-from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError
+from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.people import letters
 from accsyn_engine.services.people.homes import close_home, give_volumes, open_home
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.fields import choice, flag, mapping, text
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
-from accsyn_engine.services.records.rows import address, by_id, require_user, user_by
+from accsyn_engine.services.records.rows import address, bare, by_id, require_user, user_by
 from accsyn_engine.store.schema import acl, session_key, share, user
 
 ROLES = {"admin": "admin", "employee": "employee", "standard": "standard", "user": "standard", "client": "standard"}
@@ -56,8 +56,16 @@ def visible_users(caller: Caller) -> ColumnElement[bool]:
 
 
 def may_manage(caller: Caller, role: str, user_id: str) -> bool:
-    """Whether the caller may change a user of this role."""
+    """Whether the caller sees a user of this role, and so may change them: `visible_users` for one row."""
     return caller.is_admin or user_id == caller.user_id or (caller.role == "employee" and role == "standard")
+
+
+def require(work: Work, caller: Caller, reference: object) -> Row[Any]:
+    """Read a user the caller may see, by id, `user:id` or address; raises NotFoundError."""
+    row = require_user(work, reference)
+    if not may_manage(caller, row.role, row.id):
+        raise NotFoundError(kind="user", name=bare(reference))
+    return row
 
 
 @reads("user.find")
@@ -85,7 +93,7 @@ def invite(work: Work, caller: Caller, data: dict[str, Any]) -> Row[Any]:
     if role != "standard" and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what=f"invite a user with the role {role}")
     known = user_by(work, code)
-    if known is not None and known.active:
+    if known is not None and (known.active or not may_manage(caller, known.role, known.id)):
         raise ExistsError(kind="user", name=code)
     invited = _restore(work, caller, known, role) if known is not None else _add(work, caller, code, role, data)
     if role == "standard":
@@ -119,8 +127,6 @@ def _add(work: Work, caller: Caller, code: str, role: str, data: dict[str, Any])
 
 
 def _restore(work: Work, caller: Caller, known: Row[Any], role: str) -> Row[Any]:
-    if not may_manage(caller, known.role, known.id):
-        raise ForbiddenError(who=caller.code, what=f"invite {known.code} again")
     _set(work, caller, known, {"active": True, "status": "enabled", "role": role})
     return require_user(work, known.id)
 
@@ -216,9 +222,7 @@ def _leave(work: Work, caller: Caller, row: Row[Any]) -> None:
 
 
 def _require(work: Work, caller: Caller, id: str) -> Row[Any]:
-    row = require_user(work, id)
-    if not may_manage(caller, row.role, row.id):
-        raise ForbiddenError(who=caller.code, what=f"change the user {row.code}")
+    row = require(work, caller, id)
     return by_id(work, user, row.id, lock=True) or row
 
 
