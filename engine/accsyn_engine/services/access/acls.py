@@ -86,7 +86,8 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
 def grant(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     """Let a user read or write a path of a share; the same user, share and path again changes the grant there is.
 
-    `entity` is user:<id> or an address; an unknown address is invited unless `invite` is false.
+    `entity` is user:<id> or an address; an unknown address is invited unless `invite` is false. A disabled user or
+    share is enabled again by an admin's grant.
     """
     read, write = flag(data, "read", default="write" not in data), flag(data, "write", default=False)
     if not read and not write:
@@ -95,10 +96,21 @@ def grant(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     path = normalise(text(data, "path", longest=8192) or "")
     person = _person(work, caller, data)
     _check(work, caller, person, target, path, read=read, write=write)
+    if caller.is_admin:
+        _enable(work, caller, person, target)
     row = _upsert(work, caller, person, target, path=path, given={"read": read, "write": write}, data=data)
     told = {"user": person.code, "share": target.code, "path": path, "read": read, "write": write}
     audit.record(work, caller, "acl.grant", "acl", row.id, about=("user", person.id), **told)
     return entities.acl(row)
+
+
+def _enable(work: Work, caller: Caller, person: Row[Any], target: Row[Any]) -> None:
+    """What an admin grants is meant to work: the user and the share are enabled again."""
+    for table, kind, row in ((user, "user", person), (share, "share", target)):
+        if row.status != "enabled":
+            stamped = {"status": "enabled", "modified": work.now, "modifier": caller.code}
+            work.connection.execute(alter(table).where(table.c.id == row.id).values(stamped))
+            audit.record(work, caller, f"{kind}.update", kind, row.id, status="enabled")
 
 
 def _required(data: dict[str, Any], *field_names: str) -> str:
