@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy import Row, Select, and_, exists, func, or_, select
 
 from accsyn_engine.acl import Grant, GrantColumns, Person, Verdict, verdict, volume_path
 from accsyn_engine.paths import join, read_sequence
@@ -14,7 +14,11 @@ from accsyn_engine.services.errors import PathRefusedError
 from accsyn_engine.services.work.places import Place
 from accsyn_engine.store.schema import acl, share
 
-COUNTS = and_(acl.c.status == "enabled", share.c.status == "enabled", share.c.active)
+_volume = share.alias("grants_volume")
+_volume_is_out = exists().where(
+    _volume.c.id == share.c.parent_id, or_(_volume.c.status != "enabled", _volume.c.active.is_(False))
+)
+COUNTS = and_(acl.c.status == "enabled", share.c.status == "enabled", share.c.active, ~_volume_is_out)
 
 GRANTS = GrantColumns(
     rows=acl.join(share, share.c.id == acl.c.share_id),
