@@ -55,6 +55,14 @@ class NotOfferedError(AccsynError):
     sentence = '{method} "{uri}" is not offered here: {why}.'
 
 
+class UnknownOperationError(AccsynError):
+    """A file operation that is none, or that another method carries."""
+
+    code = "unknown-operation"
+    status = 400
+    sentence = '{method} carries out no file operation "{operation}", only {known}; check its name and the method.'
+
+
 class TooLargeError(AccsynError):
     """A body above the limit."""
 

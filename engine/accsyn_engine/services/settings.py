@@ -14,11 +14,13 @@ from sqlalchemy import insert, select
 from accsyn_engine.jobs import compare
 from accsyn_engine.jobs.schedule import LIMITS, TIMEZONE, check
 from accsyn_engine.services import audit
+from accsyn_engine.services.access import share_lists
 from accsyn_engine.services.context import PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotFoundError
 from accsyn_engine.services.moving.transfers import set_job
+from accsyn_engine.services.people import users
 from accsyn_engine.services.permissions import reads, writes
-from accsyn_engine.services.records.rows import bare, by_id, require_share, require_user
+from accsyn_engine.services.records.rows import bare, by_id
 from accsyn_engine.services.scripts.hooking import HOOKS, OSES, hook_name
 from accsyn_engine.services.work import job_lists, queues
 from accsyn_engine.store.schema import client, setting
@@ -139,9 +141,9 @@ def _entity(work: Work, caller: Caller, scope: str, id: str | None) -> tuple[str
     if id is None:
         raise NotFoundError(kind=word, name="")
     if word in {"share", "volume", "folder", "home"}:
-        return "share", require_share(work, id).id
+        return "share", share_lists.require(work, caller, id, kind=word).id
     if word == "user":
-        return "user", require_user(work, id).id
+        return "user", users.require(work, caller, id).id
     if word == "queue":
         return "queue", queues.require(work, id).id
     return word, job_lists.require(work, caller, id).id if word == "job" else _client(work, id)
