@@ -38,7 +38,6 @@ TABLE = _table()
 # What accsyn's API has and this engine never will: an entity type, or one of its operations, and the reason.
 NOT_OFFERED: dict[str, str] = {
     "compute": "this engine moves files and renders nothing; send the files with a transfer",
-    "lane": "this engine moves files and renders nothing, so its clients have no lanes",
     "stream": "live streams are no part of this engine; send the files with a transfer",
     **dict.fromkeys(
         ("client/create", "app/create", "server/create", "userserver/create"),

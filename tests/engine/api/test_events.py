@@ -58,7 +58,6 @@ def test_an_event_that_is_not_offered_gets_a_sentence_with_its_name(method: str,
     [
         ("GET", "stream/find", "a transfer"),
         ("POST", "compute/create", "a transfer"),
-        ("GET", "lane/find", "no lanes"),
         ("POST", "client/create", "accsyn-engine agent"),
         ("DELETE", "job/task/delete", "excluded"),
     ],
