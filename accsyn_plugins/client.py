@@ -376,5 +376,5 @@ def payload_size(data: Any) -> int:
 
 
 def device() -> str:
-    """How a client names itself."""
-    return f"PythonAPI v{CLIENT_VERSION} @ {sys.platform} {platform.node()}({os.name})"
+    """How this client names itself: as one that speaks like that release, with a word of its own at the end."""
+    return f"PythonAPI v{CLIENT_VERSION} @ {sys.platform} {platform.node()}({os.name}) accsyn-plugins"

@@ -22,6 +22,10 @@ from tests.system.world import DATASET, SENT, VENDOR, WORK, WORKFLOW, World, tre
 SCRIPTS = Path(__file__).with_name("scripts")
 VERSIONS = ("1.4.1.post1", "3.4.0")
 SHARE = "proj002-outsourcing"
+FIND_ME = """
+import accsyn_api, json
+print(json.dumps(accsyn_api.Session().find_one("user WHERE code=workflow@geoscan.org")["code"]))
+"""
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -136,9 +140,35 @@ def fixed_relay(world: World) -> Iterator[None]:
 def test_as_dev_finds_the_relay_at_its_standard_place(world: World, official: Official, fixed_relay: None) -> None:
     # 1.4.1 knows no AS_DEV; there the same place is named.
     switch = {"ACCSYN_PROXY": "127.0.0.1:8181"} if official.version.startswith("1.") else {"AS_DEV": "1"}
-    code = "import accsyn_api, json; print(json.dumps(accsyn_api.Session().find_one('user WHERE code=workflow@geoscan.org')['code']))"
-    answer = official.answer(world, "-c", code, environment={**credentials(world, WORKFLOW), **switch})
+    answer = official.answer(world, "-c", FIND_ME, environment={**credentials(world, WORKFLOW), **switch})
     assert answer == WORKFLOW
+
+
+@pytest.mark.parametrize("version", ["1.2.5.post4", "2.2.1", "3.0.3", "3.4.0"])
+def test_a_proxy_that_is_named_with_its_type_is_the_relay(
+    world: World, relay: str, request: pytest.FixtureRequest, version: str
+) -> None:
+    environment = {**credentials(world, WORKFLOW), "ACCSYN_PROXY": f"accsyn:{relay}"}
+    assert release(request.config, version).answer(world, "-c", FIND_ME, environment=environment) == WORKFLOW
+
+
+@pytest.mark.parametrize("version", ["3.0.0", "3.0.3"])
+def test_accsyn_dev_of_3_0_finds_the_relay_at_its_standard_place(
+    world: World, fixed_relay: None, request: pytest.FixtureRequest, version: str
+) -> None:
+    environment = {**credentials(world, WORKFLOW), "ACCSYN_DEV": "1"}
+    assert release(request.config, version).answer(world, "-c", FIND_ME, environment=environment) == WORKFLOW
+
+
+@pytest.mark.parametrize("version", ["3.2.3", "3.3.4", "3.4.0"])
+def test_a_file_of_credentials_leads_to_the_relay(
+    world: World, relay: str, request: pytest.FixtureRequest, version: str
+) -> None:
+    path = world.folder / "credentials.txt"
+    lines = {**credentials(world, WORKFLOW), "ACCSYN_PROXY": relay}
+    path.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+    environment = {"ACCSYN_CREDENTIALS_PATH": str(path)}
+    assert release(request.config, version).answer(world, "-c", FIND_ME, environment=environment) == WORKFLOW
 
 
 def test_the_client_is_the_released_one(official: Official) -> None:

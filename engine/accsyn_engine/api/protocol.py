@@ -21,6 +21,7 @@ from accsyn_plugins.errors import AccsynError
 
 UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of JSON that a compressed `data` may grow to
 UNREAD = ("audience", "created", "hostname", "ident", "session")  # words of the envelope that nothing depends on
+OWN_CLIENT = ") accsyn-plugins"  # how the device of our own client ends
 EID_LIMIT = 64  # characters; longer ones are no client's and would not fit the table of answered calls
 
 
@@ -123,7 +124,12 @@ def _eid(document: dict[str, Any]) -> str | None:
 
 
 def client_version(device: str) -> tuple[int, ...]:
-    """The numbers in `PythonAPI v1.2.4-2 @ linux host(posix)`; empty for anything else."""
+    """The numbers in `PythonAPI v1.2.4-2 @ linux host(posix)`; empty for anything else.
+
+    The engine's own client adds a word: it speaks like the newest release and has none of the habits of its age.
+    """
+    if device.endswith(OWN_CLIENT):
+        return ()
     found = re.match(r"PythonAPI v(\d+)\.(\d+)\.(\d+)", device)
     return tuple(int(number) for number in found.groups()) if found else ()
 

@@ -139,6 +139,7 @@ def test_an_envelope_that_is_no_object_gets_a_sentence() -> None:
     [
         ("PythonAPI v1.2.4-2 @ linux vm(posix)", (1, 2, 4)),
         ("PythonAPI v3.4.0 @ linux vm(posix)", (3, 4, 0)),
+        ("PythonAPI v3.4.0 @ linux vm(posix) accsyn-plugins", ()),
         ("something else", ()),
     ],
 )

@@ -204,6 +204,13 @@ for entity in ("stream", "compute"):
     finds(entity, refused="not offered here")
 
 
+@row("find")
+def find_shares_of_the_right_types(session: Any) -> None:
+    found = {share["code"] for share in session.find("share")}
+    same("production" in found, RELEASE < (3, 2))  # since then the word means folders only
+    assert session.find_one("volume WHERE code=production")
+
+
 @row("get_entity")
 def get_entity(session: Any) -> None:
     user = session.find_one("user WHERE code=workflow@geoscan.org")

@@ -20,7 +20,8 @@ def rows() -> Rows:
 
 def _shares() -> Rows:
     for kind in ("share", "volume", "folder", "home", "collection"):
-        yield "GET", f"{kind}/find", Row("share.find", calls.find(shares.find, kind))
+        finds = _find_shares if kind == "share" else calls.find(shares.find, kind)
+        yield "GET", f"{kind}/find", Row("share.find", finds)
         yield "POST", f"{kind}/create", Row("share.create", calls.create(shares.create, kind))
         yield "PUT", f"{kind}/edit", Row("share.update", _edit_share)
         yield "POST", f"{kind}/activate", Row("share.activate", calls.by_id_or_code(shares.activate), Shape.DONE)
@@ -30,6 +31,15 @@ def _shares() -> Rows:
         yield "GET", f"{kind}/servers", Row("share.servers", calls.by_id(shares.servers), kind="client")
         yield "PUT", f"{kind}/server", Row("share.assign", calls.assign(shares.assign), Shape.DONE)
         yield "DELETE", f"{kind}/server", Row("share.assign", calls.assign(shares.deassign), Shape.DONE)
+
+
+SHARE_IS_A_FOLDER_SINCE = (3, 2)  # to released clients; before, and to everybody else, the word has every type
+
+
+def _find_shares(call: Call) -> Any:
+    # What is asked for by its id is given whatever type it has.
+    is_folder = call.envelope.client_version >= SHARE_IS_A_FOLDER_SINCE and not call.envelope.id
+    return calls.find(shares.find, "folder" if is_folder else "share")(call)
 
 
 # Until 3.1 a server was joined to a share by editing the share: the field, and what it does.
