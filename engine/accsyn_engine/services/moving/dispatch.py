@@ -20,7 +20,7 @@ from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.moving.resolving import Pair, Waits, resolve
 from accsyn_engine.services.records.rows import by_id
-from accsyn_engine.services.work import outcomes
+from accsyn_engine.services.work import outcomes, submitting
 from accsyn_engine.store.schema import (
     agent_request,
     answered,
@@ -125,6 +125,8 @@ def _dispatch_alone(work: Work, row: Row[Any]) -> None:
 
 
 def _dispatch(work: Work, row: Row[Any]) -> None:
+    if row.status in {Status.INIT, Status.WAITING, Status.PAUSED}:
+        row = submitting.advance(work, row)
     if row.status != Status.WAITING or row.phase == "hook":
         transfers.set_job(work, row, ready_at=None)
         return

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select
 
 from accsyn_engine.jobs import compare, schedule
-from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
+from accsyn_engine.jobs.states import BEFORE_TRANSFER, FINISHED, WRITABLE, Move, Phase, Status, after
 from accsyn_engine.query.functions import folded
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
@@ -88,7 +88,7 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
             name_folded=folded(name),
             type=1,
             status=Status.INIT,
-            phase="transfer",
+            phase=Phase.SUBMIT,
             user_id=caller.user_id,
             queue_id=line.id,
             source_type=ends.source.type,
@@ -129,7 +129,11 @@ def _submitted(
     work: Work, caller: Caller, row: Row[Any], shelf: Shelf, data: dict[str, Any], *, is_new: bool
 ) -> dict[str, Any]:
     if str(data.get("status", "")).lower() == "paused":
-        transfers.set_job(work, row, status=Status.PAUSED)
+        transfers.set_job(work, row, status=Status.PAUSED, ready_at=work.now if row.phase in BEFORE_TRANSFER else None)
+        work.ring(DISPATCH)
+    elif row.status == Status.INIT:
+        transfers.set_job(work, row, reason="being prepared", ready_at=work.now)
+        work.ring(DISPATCH)
     elif row.status != Status.RUNNING:
         transfers.make_ready(work, row, reason="waiting to be dispatched")
     else:
@@ -183,7 +187,7 @@ def _move(work: Work, caller: Caller, row: Row[Any], move: Move) -> None:
     if move is Move.RESUME:
         _resume(work, caller, row)
         return
-    if move is Move.PAUSE and row.phase == "hook" and row.status == Status.RUNNING:
+    if move is Move.PAUSE and row.phase == Phase.HOOK and row.status == Status.RUNNING:
         raise NotAllowedNowError(what=f'The hook of the job "{row.name}" runs; it cannot be paused, only aborted.')
     words = {Move.PAUSE: "paused", Move.ABORT: "aborted", Move.FORCE: "declared done"}[move]
     reason = f"{caller.code} {words} the job."
@@ -205,19 +209,19 @@ def _move(work: Work, caller: Caller, row: Row[Any], move: Move) -> None:
 
 def _resume(work: Work, caller: Caller, row: Row[Any]) -> None:
     """Go on where the job stands: with its hook if only that is missing, else with a new transfer."""
-    if row.status in {Status.RUNNING, Status.WAITING}:
-        if row.status == Status.WAITING and row.phase == "transfer":
+    if row.status in {Status.INIT, Status.RUNNING, Status.WAITING}:
+        if row.status == Status.WAITING and row.phase != Phase.HOOK:
             transfers.set_job(work, row, ready_at=work.now, waiting_for=None)
             work.ring(DISPATCH)
         return
     _check_again(work, caller, row)
     transfers.set_job(work, row, losses=0)
-    if row.phase == "hook" and row.status == Status.FAILED:
+    if row.phase == Phase.HOOK and row.status == Status.FAILED:
         hook_phase.again(work, row)
         return
     transfers.requeue_tasks(work, row.id)
     if row.status in FINISHED:
-        transfers.set_job(work, row, phase="transfer")
+        transfers.set_job(work, row, phase=Phase.TRANSFER)
     transfers.make_ready(work, row)
 
 
