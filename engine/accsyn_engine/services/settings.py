@@ -47,10 +47,8 @@ def get(
 
 
 def _all(work: Work, caller: Caller, scope: str, entity: str) -> dict[str, Any]:
-    if scope == "job":
-        return dict(job_lists.require(work, caller, entity).settings)
+    found: dict[str, Any] = dict(job_lists.require(work, caller, entity).settings) if scope == "job" else {}
     rows = work.connection.execute(select(setting).where(setting.c.scope == scope, setting.c.entity_id == entity))
-    found: dict[str, Any] = {}
     for row in rows:
         name, _, os = row.name.partition("@")
         if not os:
@@ -80,7 +78,7 @@ def put(
     values = _by_os(value, os)
     _check_limit(key, values)
     _check_compare(scope_name, key, values)
-    if scope_name == "job":
+    if scope_name == "job" and not is_hook(key):
         row = job_lists.require(work, caller, entity)
         set_job(work, row, settings=dict(row.settings) | {key: values[""]})
     else:

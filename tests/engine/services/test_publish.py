@@ -42,6 +42,7 @@ def _ask(world: World, ended: dict[str, Any], files: list[dict[str, Any]] | None
     finally:
         thread.join()
     assert (seen[0]["answer"], seen[0]["data"]["user_hr"]) == (True, "jennifer@gda.com")
+    assert seen[0]["timeout_s"] == 30
     return answered
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
-from accsyn_engine.jobs.states import TASK_WANTED, Move, Status, TaskStatus, after
+from accsyn_engine.jobs.states import TASK_WANTED, Move, Phase, Status, TaskStatus, after
 from accsyn_engine.services.context import Context, Work
 from accsyn_engine.services.moving import events, transfers
 from accsyn_engine.services.moving.asking import topic
@@ -127,7 +127,7 @@ def _dispatch_alone(work: Work, row: Row[Any]) -> None:
 def _dispatch(work: Work, row: Row[Any]) -> None:
     if row.status in {Status.INIT, Status.WAITING, Status.PAUSED}:
         row = submitting.advance(work, row)
-    if row.status != Status.WAITING or row.phase == "hook":
+    if row.status != Status.WAITING or row.phase in {Phase.SUBMIT, Phase.HOOK}:
         transfers.set_job(work, row, ready_at=None)
         return
     found = _paused(work, row) or resolve(work, row)

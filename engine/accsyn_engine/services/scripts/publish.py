@@ -9,14 +9,12 @@ from sqlalchemy import Row, select
 
 from accsyn_engine.services.context import Caller, Context, Work
 from accsyn_engine.services.errors import BadValueError, NotAllowedNowError
-from accsyn_engine.services.moving.asking import servers_of
 from accsyn_engine.services.permissions import waits
-from accsyn_engine.services.records.rows import default_volume
-from accsyn_engine.services.scripts import hooking, runs
+from accsyn_engine.services.scripts import hooking, machines, runs
 from accsyn_engine.services.scripts.hook_phase import add_run
 from accsyn_engine.store.schema import client, hook_run
 
-HOOK = "pre-publish-server"
+HOOK = hooking.PRE_PUBLISH
 TIMEOUT_S = 110  # the official clients give up after 120
 REMEMBERED = 50  # answers looked through for the destination of a published file
 
@@ -29,18 +27,20 @@ def preprocess(context: Context, caller: Caller, data: dict[str, Any]) -> dict[s
     """
     files = _files(data)
     with context.changing() as work:
-        server = next((row for row in servers_of(work, default_volume(work).id) if row.status == "online"), None)
+        server = machines.hook_server(work)
         if not hooking.is_configured(work, HOOK):
             raise NotAllowedNowError(what="No pre-publish hook is configured in this workspace; an admin sets one.")
-        command = hooking.command(work, HOOK, server.os) if server is not None else None
-        if server is None or command is None:
+        if server is None or server.status != "online":
             raise NotAllowedNowError(
                 what="The server that runs the pre-publish hook is offline; try again later. (W#J061)"
             )
+        command = hooking.command(work, HOOK, server.os)
+        if command is None:
+            raise NotAllowedNowError(
+                what=f"The pre-publish hook has no command for {hooking.os_word(server.os)}; an admin sets one."
+            )
         hook_data = _input(work, caller, data, files)
-        run = add_run(
-            work, server, HOOK, command, key=work.context.ids.secret(), attempt=1, job_id=None, data=hook_data
-        )
+        run = add_run(work, server, HOOK, command, key=work.context.ids.secret(), attempt=1, row=None, data=hook_data)
     answer = runs.wait_for(context, run, TIMEOUT_S, reader=caller)
     return _checked(files, answer.answer)
 

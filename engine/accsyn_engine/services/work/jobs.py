@@ -18,7 +18,7 @@ from accsyn_engine.services.people import letters
 from accsyn_engine.services.permissions import writes
 from accsyn_engine.services.records.fields import flag, mapping, number, text
 from accsyn_engine.services.records.rows import require_user
-from accsyn_engine.services.scripts import hook_phase, publish
+from accsyn_engine.services.scripts import hook_phase, hooking, publish
 from accsyn_engine.services.work import job_lists, queues
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.storing import Policy, Shelf
@@ -61,6 +61,7 @@ def _is_publish(data: dict[str, Any]) -> bool:
         raise BadValueError(
             what='"hooks" must be a list of objects like {"when": "hook-job-publish-server", "data": {}}.'
         )
+    hooking.check_asked(hooks)
     return any(str(hook.get("when", "")).endswith("publish-server") for hook in hooks)
 
 
@@ -220,7 +221,7 @@ def _resume(work: Work, caller: Caller, row: Row[Any]) -> None:
         hook_phase.again(work, row)
         return
     transfers.requeue_tasks(work, row.id)
-    if row.status in FINISHED:
+    if row.status in FINISHED and row.phase not in BEFORE_TRANSFER:
         transfers.set_job(work, row, phase=Phase.TRANSFER)
     transfers.make_ready(work, row)
 
