@@ -15,6 +15,7 @@ from accsyn_engine.api.protocol import Envelope
 from accsyn_engine.api.words import attribute_today, inward
 from accsyn_engine.services import settings
 from accsyn_engine.services.context import Caller, Context, Find
+from accsyn_engine.services.scripts import hooks
 from accsyn_engine.services.work import tasks
 
 UseCase = Callable[..., Any]
@@ -230,6 +231,11 @@ def put_setting(call: Call) -> Any:
     """Give a setting a value; old clients call it `data`."""
     value = call.data["value"] if "value" in call.data else call.data.get("data")
     chosen = {"os": call.data["os"]} if call.data.get("os") else {}
+    name = call.data.get("name")
+    if isinstance(name, str) and settings.is_command(name) and call.caller.is_admin:
+        for platform, text in (value if isinstance(value, dict) else {chosen.get("os", ""): value}).items():
+            if isinstance(text, str) and text.strip():
+                hooks.approve(call.context, call.caller, name, text, str(platform))
     return settings.put(call.context, call.caller, name=_needed(call, "name"), value=value, **_setting(call), **chosen)
 
 

@@ -19,6 +19,7 @@ from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotFoun
 from accsyn_engine.services.moving.transfers import set_job
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records.rows import bare, by_id, require_share, require_user
+from accsyn_engine.services.scripts import guarding
 from accsyn_engine.services.scripts.hooking import HOOKS, OSES, hook_name
 from accsyn_engine.services.work import job_lists, queues
 from accsyn_engine.store.schema import client, setting
@@ -76,6 +77,9 @@ def put(
     key = normal(name)
     _check_hook(name.strip().lower(), key)
     values = _by_os(value, os)
+    if key in HOOKS:
+        for text in values.values():
+            guarding.refuse_command(work, text)
     _check_limit(key, values)
     _check_compare(scope_name, key, values)
     if scope_name == "job" and not is_hook(key):
@@ -186,6 +190,11 @@ def is_hook(name: str) -> bool:
     return hook_name(name).removesuffix("-idempotent").endswith(("-server", "-client")) and name.startswith(
         (*_PREFIXES, "publish-")
     )
+
+
+def is_command(name: str) -> bool:
+    """Whether a setting is a hook's command."""
+    return hook_name(name.strip().lower()) in HOOKS
 
 
 def _check_hook(name: str, key: str) -> None:

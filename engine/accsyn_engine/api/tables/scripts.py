@@ -14,3 +14,4 @@ def rows() -> Rows:
     runs = calls.plain(hooks.runs, "job", "limit")
     yield "GET", "hook/runs", Row("hook.runs", runs)
     yield "PUT", "hook/test", Row("hook.test", calls.plain(hooks.test, "hook", "data"), waits=True)
+    yield "PUT", "hook/approve", Row("hook.approve", calls.plain(hooks.approve, "hook", "command", "os"), waits=True)

@@ -22,6 +22,7 @@ from accsyn_engine.services.records.fields import choice, flag, text
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_share, to_user
 from accsyn_engine.services.records.rows import bare, require_share, require_user, user_by, volume_of
+from accsyn_engine.services.scripts import guarding
 from accsyn_engine.services.work.places import Place, place
 from accsyn_engine.store.schema import acl, share, user
 
@@ -120,6 +121,9 @@ def _check(
     work: Work, caller: Caller, person: Row[Any], target: Row[Any], path: str, *, read: bool, write: bool
 ) -> None:
     """Only admins grant volumes; an employee grants to standard users what they have themselves."""
+    if write:
+        below = path if target.type == "volume" else join(target.path, path)
+        guarding.refuse_grant(work, person.role, target, volume_of(work, target).id, below)
     if caller.is_admin:
         return
     if not users.may_manage(caller, person.role, "") or target.type == "volume":

@@ -6,12 +6,16 @@ from typing import Any
 
 from sqlalchemy import select
 
+from accsyn_engine.hooks.command import split_command
+from accsyn_engine.hooks.errors import HookError
+from accsyn_engine.hooks.trust import refuse_shell
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Context, Work
-from accsyn_engine.services.errors import ForbiddenError, NotAllowedNowError
+from accsyn_engine.services.errors import BadValueError, ForbiddenError, NobodyAnswersError, NotAllowedNowError
+from accsyn_engine.services.moving import asking
 from accsyn_engine.services.permissions import reads, waits
 from accsyn_engine.services.records.rows import bare
-from accsyn_engine.services.scripts import hooking, machines
+from accsyn_engine.services.scripts import guarding, hooking, machines
 from accsyn_engine.services.scripts import runs as hook_runs
 from accsyn_engine.services.scripts.hook_phase import add_run
 from accsyn_engine.store.schema import hook_run
@@ -59,3 +63,25 @@ def test(
         run = add_run(work, server, name, command, key=key, attempt=1, row=None, data=sample)
         audit.record(work, caller, "hook.test", "hook", run, hook=name)
     return hook_runs.shown(hook_runs.wait_end(context, run, context.config.hook_timeout_s + 10))
+
+
+@waits("hook.approve")
+def approve(context: Context, caller: Caller, hook: str, command: str, os: str = "") -> bool:
+    """Have a hook's command looked at before it is set: by the engine, and by the machine it is for if that is online.
+
+    Raises BadValueError for a shell or an unreadable line, AgentRefusedError with the server's sentence.
+    """
+    name = hooking.hook_name(hook.strip().lower())
+    try:
+        refuse_shell(split_command(command, windows=os == "windows"), command=command)
+    except HookError as error:
+        raise BadValueError(what=error.message) from error
+    with context.reading() as work:
+        guarding.refuse_command(work, command)
+        server = machines.own_client(work, caller) if hooking.is_client_hook(name) else machines.hook_server(work)
+    if server is None or server.status != "online" or os not in {"", hooking.os_word(server.os)}:
+        return False
+    try:
+        return bool(asking.ask_agent(context, server, "hook.check", {"command": command}))
+    except NobodyAnswersError:
+        return False  # it is looked at before each run all the same
