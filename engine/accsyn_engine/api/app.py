@@ -21,6 +21,7 @@ from accsyn_engine.api.parts import Parts, parts_of
 from accsyn_engine.api.protocol import Envelope, Family, encode, error_answer, read_envelope, read_json, read_query
 from accsyn_engine.api.words import role_word
 from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.errors import TooManyWrongKeysError
 from accsyn_engine.services.people import accounts
 from accsyn_plugins.errors import AccsynError
 
@@ -141,7 +142,10 @@ def _carry_out(context: Context, caller: Caller, envelope: Envelope) -> bytes:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, AccsynError)  # noqa: S101  # Starlette's handlers are typed for any exception
-    return answer(error_answer(error), error.status)
+    refused = answer(error_answer(error), error.status)
+    if isinstance(error, TooManyWrongKeysError):
+        refused.headers["Retry-After"] = str(error.facts["seconds"])
+    return refused
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from accsyn_engine.api.protocol import Envelope
 from accsyn_engine.api.words import attribute_today, inward
 from accsyn_engine.services import settings
 from accsyn_engine.services.context import Caller, Context, Find
+from accsyn_engine.services.records.fields import flag, number, reference, text
 from accsyn_engine.services.scripts import hooks
 from accsyn_engine.services.work import tasks
 
@@ -147,10 +148,46 @@ def delete(use_case: UseCase) -> Callable[[Call], Any]:
     return lambda call: use_case(call.context, call.caller, call.id, force=_flag(call.data, "force"))
 
 
-def plain(use_case: UseCase, *names: str) -> Callable[[Call], Any]:
-    """A use case whose arguments are fields of the data, under their own names."""
-    return lambda call: use_case(
-        call.context, call.caller, **{name: call.data[name] for name in names if call.data.get(name) is not None}
+Read = Callable[[Mapping[str, Any], str], Any]
+
+
+def plain(use_case: UseCase, **fields: Read) -> Callable[[Call], Any]:
+    """A use case whose arguments are fields of the data, under their own names, each read as the right kind."""
+    return lambda call: use_case(call.context, call.caller, **chosen(call.data, fields))
+
+
+def chosen(data: Mapping[str, Any], fields: Mapping[str, Read]) -> dict[str, Any]:
+    """Those of the fields that the data has, each read as the right kind; raises BadValueError or BadFieldError."""
+    read = {name: of_kind(data, name) for name, of_kind in fields.items()}
+    return {name: value for name, value in read.items() if value is not None}
+
+
+def needed(read: Read) -> Read:
+    """The same field, but one that may not be left out."""
+
+    def read_needed(data: Mapping[str, Any], name: str) -> Any:
+        value = read(data, name)
+        if value is None:
+            raise BadFieldError(field=name, kind="given")
+        return value
+
+    return read_needed
+
+
+def short_text(data: Mapping[str, Any], name: str) -> str | None:
+    """A text of at most 254 characters."""
+    return text(data, name, longest=254)
+
+
+def yes_or_no(data: Mapping[str, Any], name: str) -> bool | None:
+    """A boolean; None when absent."""
+    return None if data.get(name) is None else flag(data, name, default=False)
+
+
+def count(least: int, most: int) -> Read:
+    """A whole number within bounds."""
+    return lambda data, name: (
+        None if data.get(name) is None else number(data, name, default=least, least=least, most=most)
     )
 
 
@@ -160,8 +197,8 @@ def assign(use_case: UseCase) -> Callable[[Call], Any]:
 
 
 def _needed(call: Call, field: str) -> str:
-    value = call.data.get(field)
-    if isinstance(value, str) and value:
+    value = short_text(call.data, field)
+    if value:
         return value
     raise BadFieldError(field=field, kind="text, and not empty")
 
@@ -218,25 +255,26 @@ SCOPES: dict[str, str] = {  # entity types whose settings are kept together
 
 
 def _setting(call: Call) -> dict[str, Any]:
-    word = str(call.data.get("entitytype") or call.data.get("scope") or "workspace").lower()
-    return {"scope": SCOPES.get(word, word), "id": call.envelope.id or call.data.get("ident")}
+    written = short_text(call.data, "entitytype") or short_text(call.data, "scope")
+    word = (written or "workspace").lower()
+    return {"scope": SCOPES.get(word, word), "id": call.envelope.id or reference(call.data, "ident")}
 
 
 def get_setting(call: Call) -> Any:
     """One setting's value, or all of an entity."""
-    return settings.get(call.context, call.caller, name=call.data.get("name"), **_setting(call))
+    return settings.get(call.context, call.caller, name=short_text(call.data, "name"), **_setting(call))
 
 
 def put_setting(call: Call) -> Any:
     """Give a setting a value; old clients call it `data`."""
     value = call.data["value"] if "value" in call.data else call.data.get("data")
-    chosen = {"os": call.data["os"]} if call.data.get("os") else {}
-    name = call.data.get("name")
-    if isinstance(name, str) and settings.is_command(name) and call.caller.is_admin:
-        for platform, text in (value if isinstance(value, dict) else {chosen.get("os", ""): value}).items():
-            if isinstance(text, str) and text.strip():
-                hooks.approve(call.context, call.caller, name, text, str(platform))
-    return settings.put(call.context, call.caller, name=_needed(call, "name"), value=value, **_setting(call), **chosen)
+    platform = chosen(call.data, {"os": short_text})
+    name = _needed(call, "name")
+    if settings.is_command(name) and call.caller.is_admin:
+        for os, command in (value if isinstance(value, dict) else {platform.get("os", ""): value}).items():
+            if isinstance(command, str) and command.strip():
+                hooks.approve(call.context, call.caller, name, command, str(os))
+    return settings.put(call.context, call.caller, name=name, value=value, **_setting(call), **platform)
 
 
 def delete_setting(call: Call) -> Any:

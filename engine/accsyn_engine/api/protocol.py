@@ -20,6 +20,7 @@ from accsyn_engine.api.errors import BadEnvelopeError, BadFieldError
 from accsyn_plugins.errors import AccsynError
 
 UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of JSON that a compressed `data` may grow to
+UNREAD = ("audience", "created", "hostname", "ident", "session")  # words of the envelope that nothing depends on
 EID_LIMIT = 64  # characters; longer ones are no client's and would not fit the table of answered calls
 
 
@@ -73,6 +74,8 @@ def read_envelope(family: Family, method: str, document: Any, *, device: str = "
     uri = document.get("uri")
     if not isinstance(uri, str) or not uri.strip("/ "):
         raise BadFieldError(field="uri", kind="an entity type and an operation, like user/find")
+    for field in UNREAD:
+        _text(document, field)
     return Envelope(
         family=family,
         method=method,

@@ -19,10 +19,12 @@ from accsyn_engine.wire.messages import (
     Alike,
     Block,
     Bye,
+    Control,
     Digests,
     Event,
     Failed,
     Finish,
+    Heard,
     Held,
     Hello,
     Join,
@@ -105,6 +107,9 @@ class Reader:
         if count * size > len(self._body) - self._at:
             raise _refuse("a count is larger than its frame")
         return count
+
+    def rest(self) -> bytes:
+        return bytes(self.take(len(self._body) - self._at))
 
     def end(self) -> None:
         if self._at != len(self._body):
@@ -218,6 +223,8 @@ _WRITE: dict[type[Event], Callable[..., bytes]] = {
     Taken: lambda e: _u(len(e.counts), 4) + b"".join(_TAKEN.pack(*count) for count in e.counts),
     Held: lambda e: _u(len(e.hints), 4) + b"".join(_HINT.pack(*hint) for hint in e.hints),
     Alike: _write_digests,
+    Control: lambda e: _u(e.offset, 8) + e.piece,
+    Heard: lambda e: _u(e.offset, 8),
     Ping: lambda _: b"",
     Stop: lambda e: _text(e.code) + _text(e.message),
     Block: lambda e: _u(e.position, 8) + bytes(e.payload),
@@ -243,6 +250,8 @@ _READ: dict[type[Event], Callable[[Reader], Event]] = {
     Taken: _read_taken,
     Held: lambda r: Held(_read_by_entry(r, _HINT)),
     Alike: lambda r: Alike(_read_by_entry(r, _DIGEST)),
+    Control: lambda r: Control(r.position(), r.rest()),
+    Heard: lambda r: Heard(r.position()),
     Ping: lambda _: Ping(),
     Stop: lambda r: Stop(r.text(), r.text()),
     Seal: lambda r: Seal(bytes(r.take(SECRET_SIZE))),

@@ -17,10 +17,9 @@ ROUNDS = 3  # that one lasts at most
 STEP, LONG_STEP = 2.5, 7.5  # seconds from one to the next; where a round trip takes more than LONG
 LONG = 0.4
 ALONE = 0.8  # the share from which the queue is ours
-EVIDENCE, LEAST_EVIDENCE = (
-    0.03,
-    0.002,
-)  # of a round trip, and seconds, that a queue must have had to fall to tell anything
+# Of a round trip, and seconds, that a queue must have had to fall to tell anything. A busy machine sends and receives a
+# few milliseconds late now and then, which looks like a queue that comes and goes.
+EVIDENCE, LEAST_EVIDENCE = 0.03, 0.004
 LEAST, MOST = 0.05, 1.0  # shares that are believed
 BEGINNER = -0.2  # a queue that grows like this meanwhile comes from a sender that has just begun
 

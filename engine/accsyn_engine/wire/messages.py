@@ -1,6 +1,6 @@
 """The events of the protocol as values; their numbers are never changed and never used twice.
 
-19 to 31 are kept for what comes later. An unknown number ends the session.
+21 to 31 are kept for what comes later. An unknown number ends the session.
 """
 
 from __future__ import annotations
@@ -169,6 +169,21 @@ class Alike:
 
 
 @dataclass(frozen=True)
+class Control:
+    """A piece of the control stream that datagrams do not carry; the first one begins it."""
+
+    offset: int
+    piece: bytes
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How far the control stream was heard."""
+
+    offset: int
+
+
+@dataclass(frozen=True)
 class Ping:
     """Still here."""
 
@@ -198,7 +213,7 @@ class Seal:
 
 Event = Union[
     Welcome, Hello, Join, Offer, Accept, Manifest, ManifestEnd, Wants, Digests, Failed, Ack, Repair, Finish, Receipt,
-    Bye, Taken, Held, Alike, Ping, Stop, Block, Seal,
+    Bye, Taken, Held, Alike, Control, Heard, Ping, Stop, Block, Seal,
 ]  # fmt: skip
 
 NUMBERS: dict[type[Event], int] = {
@@ -220,9 +235,11 @@ NUMBERS: dict[type[Event], int] = {
     Taken: 16,
     Held: 17,
     Alike: 18,
+    Control: 19,
+    Heard: 20,
     Ping: 32,
     Stop: 33,
     Block: 34,
     Seal: 35,
 }
-RESERVED = range(19, 32)
+RESERVED = range(21, 32)

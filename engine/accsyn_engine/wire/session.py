@@ -25,10 +25,12 @@ from accsyn_engine.wire.messages import (
     Alike,
     Block,
     Bye,
+    Control,
     Digests,
     Event,
     Failed,
     Finish,
+    Heard,
     Held,
     Hello,
     Join,
@@ -68,10 +70,10 @@ class State(enum.Enum):
     STOPPED = "stopped"
 
 
-_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Alike, Failed, Ping), State.LISTING)
-_SAME_WHILE_SENDING = dict.fromkeys((Digests, Alike, Failed, Ping), State.LISTED)
-_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Alike, Failed, Finish, Ping), State.FINISHED)
-_ANSWERS = (Held, Wants, Ack, Taken, Failed, Repair, Ping)
+_SAME_WHILE_LISTING = dict.fromkeys((Manifest, Digests, Alike, Failed, Control, Ping), State.LISTING)
+_SAME_WHILE_SENDING = dict.fromkeys((Digests, Alike, Failed, Control, Ping), State.LISTED)
+_SAME_WHILE_FINISHED = dict.fromkeys((Digests, Alike, Failed, Finish, Control, Ping), State.FINISHED)
+_ANSWERS = (Held, Wants, Ack, Taken, Failed, Repair, Heard, Ping)
 
 # The whole protocol: what a side may say in each state, and its state after it.
 NEXT: dict[State, dict[type[Event], State]] = {
@@ -106,6 +108,8 @@ FOLLOWS: dict[State, dict[State, State]] = {
     State.SEALED: {State.BULK: State.SILENT, State.WELCOMED: State.SILENT},
 }
 
+CONTROLLED = frozenset((Manifest, ManifestEnd, Digests, Alike, Failed, Finish))  # what the control stream carries
+
 HEAD_ROOM = codec.BLOCK_HEAD.size  # bytes a block's buffer keeps free before its payload
 CAPACITY = HEAD_ROOM + MAX_PAYLOAD + 64 * 1024  # the longest frame, and room to read ahead
 
@@ -119,6 +123,7 @@ class Session:
         self._view = memoryview(bytearray(CAPACITY))
         self._start = 0
         self._end = 0
+        self._is_apart = False  # the other side has begun its control stream
 
     def get_buffer(self) -> memoryview:
         """Where the next bytes go; never empty. Payloads handed out before are no longer valid."""
@@ -138,7 +143,18 @@ class Session:
                 return
             body = self._start + codec.HEADER.size
             self._start = body + length
-            yield self._heard(number, self._view[body : body + length])
+            event = self._heard(number, self._view[body : body + length])
+            if self._is_apart and type(event) in CONTROLLED:
+                raise RemoteProtocolError(detail=f"{type(event).__name__} beside its control stream")
+            self._is_apart |= type(event) is Control
+            yield event
+
+    def received_apart(self, number: int, body: bytes) -> Event:
+        """Take a message of the other side's control stream. Raises RemoteProtocolError."""
+        kind = codec.kind_of(number)
+        if kind not in CONTROLLED:
+            raise RemoteProtocolError(detail=f"{kind.__name__} in its control stream")
+        return self._heard(number, memoryview(body))
 
     def _heard(self, number: int, body: memoryview) -> Event:
         kind = codec.kind_of(number)

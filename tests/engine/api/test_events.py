@@ -13,6 +13,7 @@ from accsyn_engine.services.permissions import PERMISSIONS
 ON_ANOTHER_ROUTE = {  # operations no event leads to: why
     "account.logout": "nothing on the wire ends a session yet",
     **{name: "the agent API" for name in PERMISSIONS if name.startswith("agent.")},
+    **{name: "the event stream" for name in PERMISSIONS if name.startswith("event.")},
 }
 
 

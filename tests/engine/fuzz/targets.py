@@ -15,6 +15,7 @@ from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.sealing import Keys
 from accsyn_engine.transfer.transport.udp import DatagramSocket
 from accsyn_engine.wire import codec
+from accsyn_engine.wire.control import ControlStream
 from accsyn_engine.wire.datagram import (
     ANSWER,
     BARE_HEAD,
@@ -139,7 +140,8 @@ class _Receiving:
     def renew(self) -> None:
         clock = SystemClock()
         self.line = Line(self.ours, SECRET, is_connector=False, peer=None, host=HERE, clock=clock)
-        self.flow = Inflow(self.line, lambda block, aside, left: None, rtt=0.1, clock=clock)
+        self.control = ControlStream()
+        self.flow = Inflow(self.line, lambda block, aside, left: None, hear=self.control.put, rtt=0.1, clock=clock)
 
     def take(self, frame: bytes) -> None:
         """As the thread at the line does it."""

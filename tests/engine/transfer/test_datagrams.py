@@ -9,6 +9,7 @@ import pytest
 
 from accsyn_engine.transfer.meeting import connection
 from accsyn_engine.transfer.transport import inflow, line, outflow
+from accsyn_engine.transfer.transport.lane import ControlLane
 from accsyn_engine.transfer.transport.outlet import Outlet
 from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.transport.udp import DatagramSocket
@@ -242,7 +243,9 @@ def test_where_nobody_answers_the_knocking_becomes_seldom(monkeypatch: pytest.Mo
     clock = HandClock()
     ours, theirs = DatagramSocket(HERE, None), DatagramSocket(HERE, None)
     knocking = line.Line(ours, bytes(32), is_connector=True, peer=(HERE, theirs.port), host=HERE, clock=clock)
-    flow = outflow.Outflow(knocking, Outlet(), Pool(1 << 20), Control(), rtt=0.1, known=None, clock=clock)
+    flow = outflow.Outflow(
+        knocking, Outlet(), ControlLane(), Pool(1 << 20), Control(), rtt=0.1, known=None, clock=clock
+    )
     knocks = []
     for _ in range(1000):
         clock.now += 0.1

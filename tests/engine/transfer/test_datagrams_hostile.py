@@ -137,7 +137,8 @@ def to_receiver(target: Path) -> Iterator[tuple[Liar, Side, Receiver]]:
     ("datagram", "why"),
     [
         ({"content": b"12345678", "position": 0}, "beyond the end"),
-        ({"content": b"1234", "position": 2**64 - 1}, "beyond the end"),
+        ({"content": b"1234", "position": 2**63 - 1}, "beyond the end"),
+        ({"content": b"1234", "position": 2**64 - 1}, "more than may be under way"),
         ({"content": b"1234", "segment": 1}, "does not fit its block"),
         ({"content": b"1234", "payload": 0}, "does not fit its block"),
         ({"content": b"1234", "payload": 3}, "does not fit its block"),
@@ -381,7 +382,7 @@ def test_what_a_datagram_costs_does_not_depend_on_how_odd_its_size_is(target: Pa
     near, far = connected()
     line = near.settle_line()
     assert line is not None
-    flow = inflow.Inflow(line, lambda block, aside, left: None, rtt=0.1, clock=CLOCK)
+    flow = inflow.Inflow(line, lambda block, aside, left: None, hear=lambda offset, piece: None, rtt=0.1, clock=CLOCK)
     assert len(list(flow._cut(memoryview(bytes(size)), size or 1))) == (size > 0)
     flow.close()
     for end in (near, far):

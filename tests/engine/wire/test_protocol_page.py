@@ -13,6 +13,7 @@ from accsyn_engine.transfer.meeting.channel import ALPN
 from accsyn_engine.transfer.meeting.identity import AGREEMENT, secret_from
 from accsyn_engine.transfer.transport.sealing import EPOCH_BITS, Keys
 from accsyn_engine.wire import codec, datagram
+from accsyn_engine.wire.control import CONTROL_WINDOW
 from accsyn_engine.wire.datagram import (
     ANSWER,
     DATA,
@@ -97,6 +98,7 @@ def constants() -> str:
         "numbers one feedback speaks of": datagram.WINDOW,
         "blocks one feedback speaks of, and that may be unfinished": datagram.MOST_DONE,
         "datagrams sealed with one key": 1 << EPOCH_BITS,
+        "bytes of the control stream not heard yet": CONTROL_WINDOW,
     }
     return "\n".join(["| what | value |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows.items())])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accsyn_engine.wire.measures import Report
-from accsyn_engine.wire.rate import RateControl
+from accsyn_engine.wire.rate import COMPETE, RateControl
 from tests.engine.wire.simulated_path import DATAGRAM, MBIT, Bbr, Bench, Cubic, Flow, Tcp, jain
 
 
@@ -150,6 +150,16 @@ def test_one_tcp_flow_and_ours_live_beside_each_other(kind: type[Tcp], late: flo
     bench.world.run(80)
     assert ours.goodput(20, 80) > 0.3 * bench.rate
     assert tcp.goodput(20, 80) > 0.3 * bench.rate
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_delays_of_busy_machines_on_a_short_path_are_not_taken_for_others(seed):
+    """They once were: alone on its link, a flow pushed as beside others for a third of the time."""
+    bench = Bench(1000 * MBIT, 0.02, 1, seed)
+    flow = bench.flow(oversleeps=(0.011, 0.002), jitter=0.002)
+    for second in range(1, 31):
+        bench.world.run(second)
+        assert flow.control.state != COMPETE
 
 
 @pytest.mark.parametrize(("rate", "rtt"), [(200, 0.1), (1000, 0.05)])

@@ -15,6 +15,7 @@ from accsyn_engine.wire.messages import (
     Alike,
     Block,
     Bye,
+    Control,
     Digests,
     Event,
     Failed,
@@ -33,7 +34,7 @@ from accsyn_engine.wire.messages import (
     Wants,
     Welcome,
 )
-from accsyn_engine.wire.session import FOLLOWS, HEAD_ROOM, NEXT, Session, State
+from accsyn_engine.wire.session import CONTROLLED, FOLLOWS, HEAD_ROOM, NEXT, Session, State
 from tests.engine.wire.examples import EXAMPLES
 
 SENDER_SAYS: list[Event] = [
@@ -162,6 +163,34 @@ def test_two_senders_on_one_session_are_refused() -> None:
         feed(connector, first)
     with pytest.raises(RemoteProtocolError):
         feed(listener, second)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NUMBERS if kind in CONTROLLED])
+def test_what_belongs_into_a_control_stream_is_refused_beside_it(kind: type[Event]) -> None:
+    sender, receiver = greeted()
+    feed(receiver, sender.send(EXAMPLES[Offer]))
+    feed(receiver, sender.send(EXAMPLES[Control]))
+    with pytest.raises(RemoteProtocolError):
+        feed(receiver, codec.encode(EXAMPLES[kind]))
+
+
+def test_a_control_stream_is_held_to_the_same_table() -> None:
+    _, receiver = greeted()
+    receiver.theirs = State.LISTING
+    for kind in (Manifest, ManifestEnd, Digests, Finish):
+        frame = codec.encode(EXAMPLES[kind])
+        assert receiver.received_apart(NUMBERS[kind], frame[codec.HEADER.size :]) == EXAMPLES[kind]
+    assert receiver.theirs is State.FINISHED
+    with pytest.raises(RemoteProtocolError, match="Manifest while"):
+        receiver.received_apart(NUMBERS[Manifest], codec.encode(EXAMPLES[Manifest])[codec.HEADER.size :])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NUMBERS if kind not in CONTROLLED])
+def test_a_control_stream_carries_nothing_else(kind: type[Event]) -> None:
+    _, receiver = greeted()
+    receiver.theirs = State.LISTING
+    with pytest.raises(RemoteProtocolError, match="in its control stream"):
+        receiver.received_apart(NUMBERS[kind], codec.encode(EXAMPLES[kind])[codec.HEADER.size :])
 
 
 def test_a_receipt_is_refused_before_the_finish() -> None:

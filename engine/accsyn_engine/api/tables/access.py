@@ -9,6 +9,7 @@ from accsyn_engine.api import calls
 from accsyn_engine.api.calls import Call
 from accsyn_engine.api.rows import Row, Rows, Shape
 from accsyn_engine.services.access import acls, shares
+from accsyn_engine.services.records.fields import reference, text
 
 
 def rows() -> Rows:
@@ -53,4 +54,8 @@ def _acls() -> Rows:
     yield "POST", "acl/create", Row("acl.grant", calls.create(acls.grant))
     yield "PUT", "acl/edit", Row("acl.update", calls.update(acls.update))
     yield "DELETE", "acl/delete", Row("acl.revoke", calls.by_id(acls.revoke), Shape.DONE)
-    yield "GET", "acl/why", Row("acl.why", calls.plain(acls.why, "user", "path"), Shape.VALUE)
+    yield (
+        "GET",
+        "acl/why",
+        Row("acl.why", calls.plain(acls.why, user=calls.needed(reference), path=calls.needed(text)), Shape.VALUE),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from accsyn_engine.api import calls
 from accsyn_engine.api.rows import Row, Rows, Shape
 from accsyn_engine.services.moving import clients, probing
+from accsyn_engine.services.records.fields import reference
 
 CLIENT_CONDITIONS = {"app": "type=0", "server": "type=1", "userserver": "type=2"}
 
@@ -18,6 +19,8 @@ def rows() -> Rows:
         yield "PUT", f"{word}/edit", Row("client.update", calls.update(clients.update), kind="client")
         for operation in ("delete", "offline"):
             yield "DELETE", f"{word}/{operation}", Row("client.delete", calls.by_id(clients.delete), Shape.DONE)
-    yield "GET", "path/find", Row("path.find", calls.plain(probing.find, "target"), Shape.VALUE)
-    measure = calls.plain(probing.measure, "target", "source", "seconds")
+    yield "GET", "path/find", Row("path.find", calls.plain(probing.find, target=reference), Shape.VALUE)
+    measure = calls.plain(
+        probing.measure, target=calls.needed(reference), source=reference, seconds=calls.count(1, probing.LONGEST_S)
+    )
     yield "PUT", "path/measure", Row("path.measure", measure, Shape.VALUE, waits=True)

@@ -9,6 +9,7 @@ from accsyn_engine.api.calls import Call
 from accsyn_engine.api.rows import Row, Rows, Shape
 from accsyn_engine.services.errors import NotAllowedNowError
 from accsyn_engine.services.people import accounts, users
+from accsyn_engine.services.records.fields import reference
 
 
 def rows() -> Rows:
@@ -20,7 +21,7 @@ def rows() -> Rows:
     for word in ("deactivate", "offline"):
         yield "DELETE", f"user/{word}", Row("user.deactivate", calls.by_id(users.deactivate), Shape.DONE)
     yield "DELETE", "user/delete", Row("user.delete", calls.delete(users.delete), Shape.DONE)
-    make_key = calls.plain(accounts.key, "user", "label")
+    make_key = calls.plain(accounts.key, user=reference, label=calls.short_text)
     yield "PUT", "user/key", Row("user.key", make_key, Shape.TOP, is_secret=True)
     yield "GET", "user/api_key", Row("user.key", _refuse_to_show_a_key, Shape.TOP)
     session = Row("account.session", _session_key, Shape.TOP, is_secret=True)

@@ -18,7 +18,9 @@ def rows() -> Rows:
     yield "GET", "site/find", Row("workspace.find", calls.find(workspaces.sites))
     yield "GET", "engine/find", Row("workspace.find", calls.find(workspaces.engines))
     yield "GET", "entitytypes", Row("catalog.entitytypes", calls.plain(catalog.entitytypes), Shape.VALUE)
-    attributes = calls.plain(catalog.attributes, "entitytype", "create", "update")
+    attributes = calls.plain(
+        catalog.attributes, entitytype=calls.needed(calls.short_text), create=calls.yes_or_no, update=calls.yes_or_no
+    )
     yield "GET", "attributes", Row("catalog.attributes", attributes, Shape.VALUE)
     yield "GET", "setting", Row("setting.get", calls.get_setting, Shape.VALUE)
     yield "PUT", "setting", Row("setting.put", calls.put_setting, Shape.DONE)
@@ -33,8 +35,15 @@ def _find_limits(call: Call) -> Any:
     return limits.find(call.context, call.caller, scope=scope, id=call.envelope.id)
 
 
+LOG_WORDS: dict[str, calls.Read] = {
+    "entitytype": calls.short_text,
+    "limit": calls.count(0, 10_000),
+    "skip": calls.count(0, 2**31),
+    "search": calls.short_text,
+}
+
+
 def _find_log(call: Call) -> Any:
     page = call.data.get("pagination")
     words = {**call.data, **page} if isinstance(page, dict) else call.data
-    chosen = {name: words[name] for name in ("entitytype", "limit", "skip", "search") if words.get(name) is not None}
-    return audit.find(call.context, call.caller, id=call.envelope.id, **chosen)
+    return audit.find(call.context, call.caller, id=call.envelope.id, **calls.chosen(words, LOG_WORDS))

@@ -15,7 +15,7 @@ from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.people.homes import open_home
 from accsyn_engine.services.permissions import writes
-from accsyn_engine.services.records.fields import choice, flag, mapping, slug, text
+from accsyn_engine.services.records.fields import choice, flag, mapping, reference, slug, text
 from accsyn_engine.services.records.rows import bare, default_volume, require_share, require_user, share_by, volume_of
 from accsyn_engine.services.work.places import Place, below_volume, volume_path
 from accsyn_engine.store.schema import acl, job, job_volume, share, user
@@ -84,7 +84,7 @@ def _volume(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _folder(work: Work, caller: Caller, data: dict[str, Any], code: str) -> dict[str, Any]:
-    parent = bare(data.get("parent"))
+    parent = bare(reference(data, "parent"))
     volume = require_share(work, parent, kinds=("volume",), kind="volume") if parent else default_volume(work)
     path = below_volume(volume, text(data, "path") if data.get("path") is not None else code)
     if not path:

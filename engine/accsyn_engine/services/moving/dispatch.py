@@ -19,6 +19,7 @@ from accsyn_engine.services.moving import events, transfers
 from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.moving.resolving import Pair, Waits, resolve
+from accsyn_engine.services.people import throttle
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work import outcomes, submitting
 from accsyn_engine.store.schema import (
@@ -52,6 +53,7 @@ def tick(context: Context) -> float:
             _expire_leases(work)
         _expire_clients(work)
         _expire_requests(work)
+        throttle.forget_old(work)
     while _dispatch_some(context):
         pass
     with context.reading() as work:

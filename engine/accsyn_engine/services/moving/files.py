@@ -14,7 +14,7 @@ from accsyn_engine.services.context import Caller, Context
 from accsyn_engine.services.errors import AgentRefusedError, BadValueError, PathRefusedError
 from accsyn_engine.services.moving.asking import ask
 from accsyn_engine.services.permissions import PERMISSIONS, check, waits
-from accsyn_engine.services.records.fields import flag
+from accsyn_engine.services.records.fields import flag, text
 from accsyn_engine.services.work.places import Place, place
 
 MOST_PATHS = 10_000
@@ -72,8 +72,8 @@ def _target(work: Any, caller: Caller, operation: str, found: Place, options: di
     if operation not in {"rename", "move"}:
         return None
     names = ("path_to", "to", "new_name", "newname", "destination", "name")
-    written = next((options[name] for name in names if options.get(name)), None)
-    if not isinstance(written, str):
+    written = next((text(options, name, longest=8192) for name in names if options.get(name)), None)
+    if not written:
         raise BadValueError(what=f'"{operation}" needs "path_to", where the file is to be afterwards.')
     if operation == "rename" and not any(char in written for char in "/\\="):
         folder = found.path.rpartition("/")[0]

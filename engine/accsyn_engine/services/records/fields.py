@@ -9,6 +9,7 @@ from typing import Any
 from accsyn_engine.services.errors import BadValueError
 
 LONGEST_TEXT = 100_000
+LONGEST_REFERENCE = 1000
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 
@@ -24,6 +25,14 @@ def text(data: Mapping[str, Any], name: str, *, longest: int = LONGEST_TEXT) -> 
         raise BadValueError(what=f'"{name}" is longer than {longest} characters; shorten it.')
     if "\x00" in value:
         raise BadValueError(what=f'"{name}" contains a NUL character; take it out.')
+    return value
+
+
+def reference(data: Mapping[str, Any], name: str) -> str | None:
+    """Read the name, code, address or id of an entity; None when absent or null."""
+    value = text(data, name, longest=LONGEST_REFERENCE)
+    if value is not None and not value.strip():
+        raise BadValueError(what=f'"{name}" is empty; write an id, a code or an address, or leave it out.')
     return value
 
 

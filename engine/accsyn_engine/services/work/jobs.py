@@ -16,7 +16,7 @@ from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllo
 from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.people import letters
 from accsyn_engine.services.permissions import writes
-from accsyn_engine.services.records.fields import flag, mapping, number, text
+from accsyn_engine.services.records.fields import flag, mapping, number, reference, text
 from accsyn_engine.services.records.rows import require_user
 from accsyn_engine.services.scripts import hook_phase, hooking, publish
 from accsyn_engine.services.work import job_lists, queues
@@ -77,7 +77,7 @@ def _appended(work: Work, caller: Caller, ends: Ends) -> str | None:
 
 def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_name: str) -> str:
     name = (text(data, "name", longest=254) or text(data, "code", longest=254) or first_name).strip()[:254]
-    line = queues.require(work, data["queue"]) if data.get("queue") else queues.default(work)
+    line = queues.require(work, named) if (named := reference(data, "queue")) else queues.default(work)
     priority = number(data, "priority", default=500, least=0, most=1000)
     new = work.context.ids.entity()
     work.connection.execute(
@@ -174,7 +174,7 @@ def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
         values["metadata"] = mapping(data, "metadata")
     if "settings" in data:
         values["settings"] = _settings(data)
-    line = queues.require(work, data.get("queue") or row.queue_id)
+    line = queues.require(work, reference(data, "queue") or row.queue_id)
     if line.id != row.queue_id:
         values["queue_id"] = line.id
     if line.id != row.queue_id or "priority" in data:

@@ -63,7 +63,10 @@ def create(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
         raise ExistsError(kind="queue", name=code)
     new = work.context.ids.entity()
     priority = number(data, "priority", default=500, least=0, most=1000)
-    add(work, new, code, name, priority, is_default=False, creator=caller.code)
+    is_default = flag(data, "default", default=False)
+    if is_default:
+        work.connection.execute(alter(queue).values(is_default=False))
+    add(work, new, code, name, priority, is_default=is_default, creator=caller.code)
     audit.record(work, caller, "queue.create", "queue", new, code=code)
     return entities.queue(require(work, new))
 

@@ -26,8 +26,11 @@ from accsyn_engine.transfer.errors import (
 )
 from accsyn_engine.transfer.meeting.channel import BEFORE_ITS_WORD, Channel
 from accsyn_engine.transfer.meeting.connection import Connection
+from accsyn_engine.transfer.transport.lane import ControlLane
 from accsyn_engine.wire import messages
+from accsyn_engine.wire.control import ControlStream
 from accsyn_engine.wire.errors import LocalProtocolError
+from accsyn_engine.wire.session import CONTROLLED
 from accsyn_plugins.errors import AccsynError
 
 PING_S = 3.0
@@ -35,6 +38,7 @@ SILENCE_S = 15.0  # a peer that says nothing for so long is gone
 TICK_S = 0.1
 BUSY_S = 0.005  # a look again at work that has piled up
 FAREWELL_S = 1.0  # for telling the other side why
+HEARD_STEP = 256 * 1024  # bytes of the control stream after which the other side is told
 READS_A_TURN = 64  # so that a talkative peer does not keep us from answering
 
 
@@ -48,6 +52,12 @@ class Link:
         self.is_ready: Callable[[], bool] = lambda: True  # false holds the other side back
         self._outbox: deque[messages.Event] = deque()
         self._unsent = b""
+        self._lane: ControlLane | None = None
+        self._lane_carries: Callable[[], bool] = lambda: False
+        self._is_apart = self._is_told_apart = False  # this side, the other side has begun its control stream
+        self._control = ControlStream()  # the other side's
+        self._control_lock = threading.Lock()
+        self._told_heard = 0
         self._error: AccsynError | None = None
         self._failed_at = 0.0
         self._is_finished = False
@@ -60,6 +70,16 @@ class Link:
     def post(self, event: messages.Event) -> None:
         """Say this to the other side soon; from any thread."""
         self._outbox.append(event)
+        self._bell.ring()
+
+    def use_lane(self, lane: ControlLane, carries: Callable[[], bool]) -> None:
+        """At the sender: what it says goes by `lane`, once that carries; then by the session only while it does not."""
+        self._lane, self._lane_carries = lane, carries
+
+    def hear_control(self, offset: int, piece: bytes) -> None:
+        """A piece of the other side's control stream has come; from any thread. Raises RemoteProtocolError."""
+        with self._control_lock:
+            self._control.put(offset, piece)
         self._bell.ring()
 
     def fail(self, error: AccsynError) -> None:
@@ -146,6 +166,7 @@ class Link:
                 self._bell.clear()
                 if self.is_ready():
                     self._read(channel, hear)
+                    self._read_control(channel, hear)
                 if self._error is not None and not self._may_hear_why(self._error):
                     raise self._error
                 self._keep_alive()
@@ -182,19 +203,42 @@ class Link:
             for event in channel.session.received(count):
                 self._hear(event, hear)
 
+    def _read_control(self, channel: Channel, hear: Callable[[messages.Event], None]) -> None:
+        """Hear what has come of the control stream, as far as there is somebody to take it."""
+        while self._is_told_apart:
+            if not self.is_ready():
+                self._bell.ring()
+                break
+            with self._control_lock:
+                frame = self._control.next_frame()
+            if frame is None:
+                break
+            hear(channel.session.received_apart(*frame))
+        if self._control.heard - self._told_heard >= HEARD_STEP:
+            self._told_heard = self._control.heard
+            self.post(messages.Heard(self._told_heard))
+
     def _hear(self, event: messages.Event, hear: Callable[[messages.Event], None]) -> None:
         if isinstance(event, messages.Stop):
             self._is_told = True
             raise from_code(event.code, event.message)
         if isinstance(event, messages.Welcome):
             self._connection.take_welcome(event)
+        elif isinstance(event, messages.Control):
+            self._is_told_apart = True
+            self.hear_control(event.offset, event.piece)
+        elif isinstance(event, messages.Heard):
+            if self._lane is not None:
+                self._lane.confirm(event.offset)
         elif not isinstance(event, messages.Ping):
             hear(event)
 
     def _flush(self, channel: Channel) -> None:
-        while self._outbox or self._unsent:
+        while True:
             if not self._unsent:
-                self._unsent = channel.session.send(self._outbox.popleft())
+                self._unsent = self._next_frame(channel)
+            if not self._unsent:
+                return
             with lost_on_os_error():
                 try:
                     sent = channel.socket.send(self._unsent)
@@ -202,6 +246,23 @@ class Link:
                     return
             self._unsent = self._unsent[sent:]
             self._said_at = self._clock.monotonic()
+
+    def _next_frame(self, channel: Channel) -> bytes:
+        """What goes over the session next; what goes by the lane is put there meanwhile."""
+        while self._outbox:
+            event = self._outbox[0]
+            if self._lane is not None and type(event) in CONTROLLED:
+                if not self._is_apart and self._lane_carries():
+                    self._is_apart = True
+                    return channel.session.send(messages.Control(0, b""))
+                if self._is_apart:
+                    self._lane.put(channel.session.send(self._outbox.popleft()))
+                    continue
+            return channel.session.send(self._outbox.popleft())
+        if self._lane is None or not self._is_apart or self._lane_carries() or self._is_finished:
+            return b""
+        piece = self._lane.take()
+        return channel.session.send(messages.Control(*piece)) if piece is not None else b""
 
     def _keep_alive(self) -> None:
         now = self._clock.monotonic()

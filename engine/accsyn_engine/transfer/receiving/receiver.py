@@ -174,7 +174,7 @@ class Receiver:
         line = self._connection.settle_line()
         if line is None:
             return None
-        return Inflow(line, self._stow, rtt=self._rtt, clock=self._clock)
+        return Inflow(line, self._stow, hear=self._link.hear_control, rtt=self._rtt, clock=self._clock)
 
     def _drain(self, channel: Channel) -> None:
         """Read one bulk connection; its blocks go to disk from the buffer they were decrypted into.

@@ -9,6 +9,7 @@ from functools import partial
 
 from blake3 import blake3
 
+from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.disk import system
 from accsyn_engine.transfer.disk.files import sentence
 from accsyn_engine.transfer.disk.tree import Folder, split
@@ -18,10 +19,12 @@ from accsyn_engine.transfer.sending.shipment import Gap, Parcel, Shipment
 from accsyn_engine.transfer.transport.outlet import Filled
 from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.wire import messages, names
+from accsyn_engine.wire.datagram import BLOCK
 from accsyn_engine.wire.messages import HEAD_SIZE, MAX_PAYLOAD
 from accsyn_engine.wire.session import HEAD_ROOM
 
 DIGESTS_AT_ONCE = 256
+DIGESTS_S = 0.05  # how long those of small files may wait for each other
 SPARED = 4  # a quarter of a block may stay empty, so that a small file is not cut: whole ones cost the receiver less
 
 
@@ -83,14 +86,16 @@ class Reading:
     from memory.
     """
 
-    def __init__(self, shipment: Shipment, link: Link, blocks: Blocks) -> None:
+    def __init__(self, shipment: Shipment, link: Link, blocks: Blocks, clock: Clock) -> None:
         self._shipment = shipment
+        self._clock = clock
         self._link = link
         self._blocks = blocks
         self._digests: list[tuple[int, bytes]] = []
         self._alike: list[tuple[int, bytes]] = []
-        # The receiver holds a file open until it has the digest, and takes no further ones when it holds too many.
-        blocks.on_flush = self._tell
+        self._told_at = clock.monotonic()
+        self._is_urgent = False
+        blocks.on_flush = self._tell_if_due
         self._aside = memoryview(bytearray(MAX_PAYLOAD))  # for what is read to be hashed only
 
     def run(self) -> None:
@@ -108,7 +113,13 @@ class Reading:
             else:
                 self._read(parcel)
 
+    def _tell_if_due(self) -> None:
+        """The receiver holds a file that was cut open until it has the digest; the others can wait a little."""
+        if self._is_urgent or self._clock.monotonic() - self._told_at > DIGESTS_S:
+            self._tell()
+
     def _tell(self) -> None:
+        self._told_at, self._is_urgent = self._clock.monotonic(), False
         if self._digests:
             self._link.post(messages.Digests(tuple(self._digests)))
             self._digests = []
@@ -188,6 +199,7 @@ class Reading:
                 self._shipment.set_digest(parcel, digest)
                 told = self._digests if parcel.hint is None else self._alike
                 told.append((parcel.index, digest))
+                self._is_urgent |= parcel.entry.size > BLOCK // SPARED
                 if len(told) >= DIGESTS_AT_ONCE:
                     self._tell()
 

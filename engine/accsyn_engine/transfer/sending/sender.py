@@ -20,6 +20,7 @@ from accsyn_engine.transfer.sending.listing import Listing
 from accsyn_engine.transfer.sending.reading import Blocks, Reading
 from accsyn_engine.transfer.sending.shipment import Shipment
 from accsyn_engine.transfer.sending.streams import Streams
+from accsyn_engine.transfer.transport.lane import ControlLane
 from accsyn_engine.transfer.transport.limiter import Limiter
 from accsyn_engine.transfer.transport.outflow import Outflow
 from accsyn_engine.transfer.transport.outlet import Filled, Outlet
@@ -85,6 +86,7 @@ class Sender:
         self._limiter = Limiter(control, clock)
         self._pool = Pool(STREAM_MEMORY)
         self._outlet = Outlet()
+        self._lane = ControlLane()
         self._streams = Streams()
         self._rtt = connection.rtt or USUAL_RTT_S
         self._outflow = None if connection.is_short else self._new_outflow(line.known)
@@ -102,6 +104,7 @@ class Sender:
             self._link.on_end(ending)
         if self._outflow is not None:
             self._link.on_end(self._outflow.end)
+            self._link.use_lane(self._lane, self._takes_control)
             self._link.start("datagrams", self._outflow.run)  # it knocks at once; there is nothing to send yet
         self._control.attach(self._link.fail)
         self._link.post(messages.Offer(self._job))
@@ -130,7 +133,16 @@ class Sender:
         line = self._connection.settle_line()
         if line is None:
             return None
-        return Outflow(line, self._outlet, self._pool, self._control, rtt=self._rtt, known=known, clock=self._clock)
+        return Outflow(
+            line,
+            self._outlet,
+            self._lane,
+            self._pool,
+            self._control,
+            rtt=self._rtt,
+            known=known,
+            clock=self._clock,
+        )
 
     def _hear(self, event: messages.Event) -> None:
         match event:
@@ -172,7 +184,7 @@ class Sender:
 
     def _start_reading(self) -> None:
         blocks = Blocks(self._pool, self._outlet.put, self._block_size)
-        reading = Reading(self._shipment, self._link, blocks)
+        reading = Reading(self._shipment, self._link, blocks, self._clock)
         self._link.start("walk", lambda: self._listing.run(self._items))
         self._link.start("read", reading.run)
 
@@ -215,6 +227,9 @@ class Sender:
         self._shipment.resend(self._streams.lose(channel))
         if not self._streams.alive and not self._carries_datagrams():
             raise PeerLost(detail=error.strerror or "the connection broke") from error
+
+    def _takes_control(self) -> bool:
+        return self._outflow is not None and self._outflow.takes_control
 
     def _carries_datagrams(self) -> bool:
         return self._outflow is not None and self._outflow.carries

@@ -15,6 +15,7 @@ from accsyn_engine.transfer.belt import Belt, Ended
 from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.udp import ROOM, Address
 from accsyn_engine.wire.assembly import MOST_WAITING, Assembly, Incoming, check_shape
+from accsyn_engine.wire.control import CONTROL_AT
 from accsyn_engine.wire.datagram import BLOCK, DATA, DATA_HEAD, NONCE, SIZES, TAG, WINDOW
 from accsyn_engine.wire.errors import RemoteProtocolError
 from accsyn_engine.wire.messages import MAX_PAYLOAD, Block
@@ -34,11 +35,15 @@ _Cut = tuple[memoryview, memoryview, memoryview]
 
 
 class Inflow:
-    """Takes blocks by datagrams and gives them to `stow`, from a thread of its own."""
+    """Takes blocks by datagrams and gives them to `stow`, from a thread of its own.
 
-    def __init__(self, line: Line, stow: Stow, *, rtt: float, clock: Clock) -> None:
+    Those of the control stream go to `hear` at once, with their offset there: the others may wait for them.
+    """
+
+    def __init__(self, line: Line, stow: Stow, *, hear: Callable[[int, bytes], None], rtt: float, clock: Clock) -> None:
         self._line = line
         self._stow = stow
+        self._hear = hear
         self._clock = clock
         self._interval = min(LATEST_S, max(SOONEST_S, rtt / A_RTT))
         self._book = Assembly()
@@ -205,7 +210,15 @@ class Inflow:
 
     def _finish(self, incoming: Incoming) -> None:
         self._book.complete(incoming)
-        self._whole.put(incoming)
+        if incoming.position < CONTROL_AT:
+            self._whole.put(incoming)
+            return
+        self._hear(incoming.position - CONTROL_AT, bytes(incoming.buffer))
+        self._keep(incoming.base)
+
+    def _keep(self, buffer: memoryview) -> None:
+        if len(self._free) < KEPT:
+            self._free.append(buffer)
 
     # the thread at the disk
     def store(self) -> None:
@@ -227,8 +240,8 @@ class Inflow:
             self._stow(piece, aside, left)
         if left:
             self._left.append((incoming, left))
-        elif len(self._free) < KEPT:
-            self._free.append(incoming.base)
+        else:
+            self._keep(incoming.base)
 
     def _try_again(self, aside: memoryview) -> None:
         waiting, self._left = self._left, []

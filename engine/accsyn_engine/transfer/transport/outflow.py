@@ -12,10 +12,13 @@ from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.bell import Bell
 from accsyn_engine.transfer.belt import Ended
 from accsyn_engine.transfer.transport.emitter import Emitter, Piece
+from accsyn_engine.transfer.transport.lane import ControlLane
 from accsyn_engine.transfer.transport.line import Line
 from accsyn_engine.transfer.transport.outlet import Filled, Outlet
+from accsyn_engine.transfer.transport.pacer import Pacer
 from accsyn_engine.transfer.transport.pool import Pool
 from accsyn_engine.transfer.work import Control, LineState
+from accsyn_engine.wire.control import CONTROL_AT
 from accsyn_engine.wire.datagram import BATCH, BLOCK, SIZES, SMALLEST, Feedback, payload_of
 from accsyn_engine.wire.measures import Report
 from accsyn_engine.wire.rate import Known, RateControl
@@ -23,9 +26,7 @@ from accsyn_engine.wire.scoreboard import Outgoing, Scoreboard
 from accsyn_engine.wire.session import HEAD_ROOM
 
 TURN_S = 0.001  # a batch is about what the pace allows in this time
-CATCH_UP_S = 0.1  # how much of a delay of ours is made up for ...
 BEHIND_S = 0.02  # so late, this machine does not keep up with the pace
-BURST_S, CATCH_UP_RATE = 0.004, 2.0  # ... in bursts as long as the pace has it, and how much faster than the pace
 IDLE_S = 0.25
 LOOK_S = 0.05  # a look again while a cap of zero holds everything
 LONGEST_S = 1.0  # between two datagrams, so that a cap that is lifted is noticed
@@ -60,6 +61,7 @@ class Outflow:
         self,
         line: Line,
         outlet: Outlet,
+        lane: ControlLane,
         pool: Pool,
         control: Control,
         *,
@@ -69,6 +71,7 @@ class Outflow:
     ) -> None:
         self._line = line
         self._outlet = outlet
+        self._lane = lane
         self._pool = pool
         self._control = control
         self._clock = clock
@@ -80,16 +83,15 @@ class Outflow:
         self._open_book()
         pool.resize(self._memory())
         self._bell = Bell()
-        outlet.wake = self._bell.ring
+        outlet.wake = lane.wake = self._bell.ring
         self._emitter = Emitter(line, self.book, clock)
         self._queue: deque[Outgoing] = deque()  # cut, and not all of it sent
         self._blocks = 0
         self._size = 0  # of datagrams, as blocks are cut now
-        self._due = self._not_before = now  # when the pace has the next bytes, and when they may go
-        self._burst = 0.0  # seconds' worth of bytes sent at once because this machine was late
+        self._pacer = Pacer(now)
         self._news_at = now  # when something newer was reported
         self._probed_at = -PROBE_S
-        self._is_silent = self._is_idle = False
+        self._is_silent = self._is_idle = self._is_full = False  # full: the receiver takes no further block now
         self._reasons: Counter[str] = Counter()  # what held the sending back, counted in turns
         self._echoes: deque[Piece] = deque()  # to be sent again at the end, unasked
         self._has_echoed = False  # the end of what was read so far
@@ -102,6 +104,14 @@ class Outflow:
     def carries(self) -> bool:
         """Whether datagrams carry the bulk."""
         return self._line.is_open and not self._outlet.takes_streams
+
+    @property
+    def takes_control(self) -> bool:
+        """Whether datagrams carry what is said, too.
+
+        Not while the receiver takes no further blocks: it may wait for just what would be said.
+        """
+        return self.carries and not self._is_full
 
     def state(self, streams: int) -> LineState:
         """What the line is like now, and what held the sending back most since the last time this was asked."""
@@ -150,7 +160,7 @@ class Outflow:
         if self._is_silent or self.book.in_flight:
             self._mind_silence(now)
         self._find_out(now)
-        return self._send(now) if now >= self._not_before else self._not_before
+        return self._send(now) if now >= self._pacer.not_before else self._pacer.not_before
 
     def _ask(self, now: float) -> float:
         """The line is not open yet: knock."""
@@ -200,6 +210,14 @@ class Outflow:
         for at in range(0, filled.length, BLOCK):
             self._queue.append(self._new_block(filled.position + at, content[at : at + BLOCK], load))
 
+    def _fetch(self) -> None:
+        """Queue what goes next: what is said goes before content, which may wait for it at the receiver."""
+        if self._blocks < self.book.limit and (piece := self._lane.take()) is not None:
+            self._has_echoed = False
+            self._queue.append(self._new_block(CONTROL_AT + piece[0], memoryview(piece[1]), None))
+        elif (filled := self._outlet.poll()) is not None:
+            self._cut(filled)
+
     def _new_block(self, position: int, content: memoryview, load: object) -> Outgoing:
         block = Outgoing(self._blocks, position, content, payload_of(self._size), load)
         self._blocks += 1
@@ -243,7 +261,8 @@ class Outflow:
 
     def _release(self, block: Outgoing) -> None:
         load = block.handle
-        assert isinstance(load, Load)  # noqa: S101  # set in _cut
+        if not isinstance(load, Load):
+            return  # of the control stream
         load.left -= 1
         if not load.left:
             self._pool.put(load.filled.buffer)
@@ -265,7 +284,9 @@ class Outflow:
         """Let the streams carry what is out; datagrams begin anew when the line answers."""
         self._queue.clear()
         self._line.floor = self._blocks
-        loads = {id(block.handle): block.handle for block in self.book.withdraw()}
+        blocks = self.book.withdraw()
+        self._lane.put_back((b.position - CONTROL_AT, bytes(b.content)) for b in blocks if b.position >= CONTROL_AT)
+        loads = {id(block.handle): block.handle for block in blocks}
         self._outlet.put_back(load.filled for load in loads.values() if isinstance(load, Load))
         self._outlet.open_to_streams(takes_streams=True)
 
@@ -293,16 +314,10 @@ class Outflow:
     def _emit(self, pieces: list[Piece], now: float) -> float:
         """Send these; gives the moment when the pace allows the next ones."""
         takes = min(LONGEST_S, self._emitter.emit(pieces, now) / max(self.rate.rate, 1.0))
-        is_late, is_behind = now > self._due, now - self._due > BEHIND_S
+        is_behind = self._pacer.lateness(now) > BEHIND_S
         is_capped = self.rate.cap is not None and self.rate.rate >= self.rate.cap
         self._reasons["cpu" if is_behind else "cap" if is_capped else "line"] += 1
-        self._due = max(self._due, now - CATCH_UP_S) + takes
-        self._burst = self._burst + takes if is_late else 0.0
-        self._not_before = self._due
-        if self._burst > BURST_S:
-            self._burst = 0.0
-            self._not_before = now + BURST_S / CATCH_UP_RATE
-        return self._not_before
+        return self._pacer.spend(now, takes)
 
     def _choose(self, most: int) -> list[Piece]:
         """What goes next: lost pieces first, then new ones."""
@@ -325,11 +340,10 @@ class Outflow:
         """The block whose pieces have not all been sent, from the outlet if need be."""
         while self._queue and self._queue[0].begun >= self._queue[0].segments:
             self._queue.popleft()
-        if not self._queue and not self._outlet.takes_streams and (filled := self._outlet.poll()) is not None:
-            self._cut(filled)
-        if not self._queue or self._queue[0].number >= self.book.limit:
-            return None
-        return self._queue[0]
+        if not self._queue and not self._outlet.takes_streams:
+            self._fetch()
+        self._is_full = (self._queue[0].number if self._queue else self._blocks) >= self.book.limit
+        return None if self._is_full or not self._queue else self._queue[0]
 
     def _tail(self, now: float, most: int) -> list[Piece]:
         """Nothing is left to send: send again unasked what is lost most dearly, the repairs, or all of a short end."""

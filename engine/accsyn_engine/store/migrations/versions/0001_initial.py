@@ -76,7 +76,7 @@ def upgrade() -> None:
 
     op.create_table(
         "login_failure",
-        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("subject", sa.String(length=260), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("refused_until", sa.BigInteger(), nullable=True),
