@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select
 
-from accsyn_engine.jobs import compare, schedule
 from accsyn_engine.jobs.states import BEFORE_TRANSFER, FINISHED, WRITABLE, Move, Phase, Status, after
 from accsyn_engine.query.functions import folded
-from accsyn_engine.services import audit
+from accsyn_engine.services import audit, settings_table
 from accsyn_engine.services.access import revocation, rights
 from accsyn_engine.services.context import DISPATCH, PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError
@@ -121,8 +120,7 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
 
 def _settings(data: dict[str, Any]) -> dict[str, Any]:
     settings = mapping(data, "settings")
-    schedule.check(settings)
-    compare.check(settings)
+    settings_table.check_all("job", settings)
     return settings
 
 
