@@ -245,7 +245,7 @@ def test_a_folder_that_jobs_use_is_deactivated_only_after_them_and_comes_back_wi
     with pytest.raises(NotFoundError):
         world.publish()
     shares.activate(world.context, world.workflow, share["id"])
-    assert world.publish()["status"] == "waiting"
+    assert world.publish()["status"] == "init"
 
 
 def test_jobs_elsewhere_on_the_volume_do_not_hold_a_folder(world: World) -> None:
