@@ -26,7 +26,7 @@ PRE_PUBLISH = """
 import json, sys
 with open(sys.argv[1], encoding="utf-8") as file:
     given = json.load(file)
-files = [{"id": entry["id"], "status": True, "path": "proj002/" + entry["filename"]} for entry in given["files"]]
+files = [{"id": entry["id"], "can_publish": True, "path": "proj002/" + entry["filename"]} for entry in given["files"]]
 with open(sys.argv[2], "w", encoding="utf-8") as file:
     json.dump({"files": files}, file)
 """
