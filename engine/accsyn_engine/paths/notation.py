@@ -138,6 +138,25 @@ def parse(text: str, known: KnownNames) -> Endpoint:
     return Endpoint(NOBODY, _path(text, text))
 
 
+_PLAIN = re.compile(r"[\w +-][\w .+-]*", re.ASCII)  # a name that means nothing but itself wherever it stands
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can be read by itself, see `inside`."""
+    return _PLAIN.fullmatch(name) is not None
+
+
+def inside(folder: Endpoint, name: str) -> Endpoint:
+    """Read a plain name below a folder that was read already: `parse` of both together, at a fraction of its cost.
+
+    The folder was written with a separator at its end and names a path.
+    """
+    path = folder.path
+    relative = f"{path.relative}/{name}" if path.relative else name
+    here = Path(path.kind, path.root, relative, False, path.is_dated, _is_sequence(name))
+    return Endpoint(folder.party, here)
+
+
 def _is_path_only(text: str) -> bool:
     return text[0] in "/~" or _SHARE.match(text) is not None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, insert, literal, or_, select, true
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
@@ -37,6 +37,13 @@ ROWS = (
     .join(share, share.c.id == acl.c.share_id)
 )
 
+
+def _named(kind: str, *parts: ColumnElement[str]) -> ColumnElement[str]:
+    """As people read it: `user:lisa@x.com[standard](6b05...)`."""
+    code, sort, number = parts
+    return literal(f"{kind}:") + code + literal("[") + sort + literal("](") + number + literal(")")
+
+
 _ENTITY = to_user(acl.c.user_id)
 
 LISTING = Listing(
@@ -52,6 +59,11 @@ LISTING = Listing(
         "read": Flag(acl.c.read),
         "write": Flag(acl.c.write),
         "status": Text(acl.c.status),
+        "role": Text(user.c.role, users.ROLES),
+        "entity_hr": Text(_named("user", user.c.code, user.c.role, user.c.id)),
+        "target_hr": Text(_named("share", share.c.code, share.c.type, share.c.id)),
+        "modifier": Text(acl.c.modifier),
+        "modified": Date(acl.c.modified),
         "acknowledged": Flag(acl.c.acknowledged),
         "description": Text(acl.c.description),
         "creator": Text(acl.c.creator),

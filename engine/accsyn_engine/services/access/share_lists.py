@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, literal, or_, select, true
 from sqlalchemy import delete as erase
 
 from accsyn_engine.query.fields import Date, Flag, Path, Text
@@ -45,6 +45,10 @@ ROWS = (
     .outerjoin(_owner, _owner.c.id == share.c.user_id)
 )
 
+_STATUS_HR = case(
+    (_online, share.c.status), (share.c.status == "enabled", literal("offline")), else_=literal("disabled-offline")
+)
+
 LISTING = Listing(
     rows=ROWS,
     attributes={
@@ -57,6 +61,10 @@ LISTING = Listing(
         "user": to_user(share.c.user_id),
         "default": Flag(share.c.is_default),
         "status": Text(share.c.status),
+        "status_hr": Text(_STATUS_HR),
+        "parent_hr": Text(_parent.c.code),
+        "user_hr": Text(_owner.c.code),
+        "modifier": Text(share.c.modifier),
         "description": Text(share.c.description),
         "creator": Text(share.c.creator),
         "created": Date(share.c.created),

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, case, func, or_, select, true
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
-from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.query.fields import Date, Flag, Number, Text
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
@@ -30,6 +30,13 @@ ROWS = (
 )
 _status = case((client.c.enabled, client.c.status), (client.c.status == "online", "disabled"), else_="disabled-offline")
 _place = func.coalesce(site.c.code, case((client.c.type == 1, "hq"), else_="roaming"))
+_built_in = site.alias("built_in")
+_place_id = func.coalesce(
+    client.c.site_id,
+    select(_built_in.c.id)
+    .where(_built_in.c.code == case((client.c.type == 1, sites.MAIN), else_=sites.ROAMING))
+    .scalar_subquery(),
+)
 TYPES = {"app": 0, "server": 1, "userserver": 2, "browser": 3, "lane": 4, "vpx": 5}
 
 LISTING = Listing(
@@ -41,13 +48,18 @@ LISTING = Listing(
         "type": Number(client.c.type, TYPES),
         "status": Text(_status),
         "user": to_user(client.c.user_id),
+        "user_hr": Text(user.c.code),
+        "downloads": Flag(client.c.downloads),
+        "creator": Text(client.c.creator),
+        "modifier": Text(client.c.modifier),
+        "modified": Date(client.c.modified),
         "os": Text(client.c.os),
         "version": Text(client.c.version),
         "host_id": Text(client.c.instance),
         "host_ident": Text(client.c.host_ident),
         "username": Text(client.c.username),
         "roles": Text(client.c.roles),
-        "site": to_site(client.c.site_id),
+        "site": to_site(_place_id),
         "site_hr": Text(_place),
         "wan_ip": Text(client.c.address),
         "created": Date(client.c.created),

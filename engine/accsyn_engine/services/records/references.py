@@ -10,15 +10,16 @@ from accsyn_engine.store.schema import client, job, queue, share, site, user, wo
 _HQ = literal("hq")
 
 
-def _by_code(table: Table, column: ColumnElement[str]) -> Reference:
+def _by_code(table: Table, column: ColumnElement[str], folded: str | None = None) -> Reference:
     # Under a name of its own, or the inner select would be taken for a part of the outer one.
     named = table.alias(f"named_{table.name}")
-    return Reference(column, lambda spelled: select(named.c.id).where(spelled(named.c.code)))
+    stored = None if folded is None else named.c[folded]
+    return Reference(column, lambda spelled: select(named.c.id).where(spelled(named.c.code, stored)))
 
 
 def to_user(column: ColumnElement[str]) -> Reference:
-    """A user, by address."""
-    return _by_code(user, column)
+    """A user, by address, which is stored without case."""
+    return _by_code(user, column, "code")
 
 
 def to_share(column: ColumnElement[str]) -> Reference:
@@ -38,7 +39,7 @@ def to_site(column: ColumnElement[str]) -> Reference:
 
 def to_job(column: ColumnElement[str]) -> Reference:
     """A job, by code."""
-    return _by_code(job, column)
+    return _by_code(job, column, "code_folded")
 
 
 def to_party(kind: ColumnElement[str], column: ColumnElement[str]) -> Reference:
@@ -48,7 +49,7 @@ def to_party(kind: ColumnElement[str], column: ColumnElement[str]) -> Reference:
 
     def spelled_as(spelled: Spelled) -> Select[tuple[str]]:
         found = union_all(
-            select(person.c.id).where(spelled(person.c.code)),
+            select(person.c.id).where(spelled(person.c.code, person.c.code)),
             select(machine.c.id).where(spelled(machine.c.code)),
             select(place.c.id).where(spelled(place.c.code)),
             select(studio.c.id).where(or_(spelled(studio.c.code), spelled(_HQ))),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from accsyn_engine.paths import (
+    LONGEST,
     Endpoint,
     Party,
     PartyKind,
@@ -16,6 +16,8 @@ from accsyn_engine.paths import (
     PathError,
     PathKind,
     basename,
+    inside,
+    is_plain,
     join,
     parent,
     read_sequence,
@@ -163,6 +165,7 @@ class Packer:
         }
         self._places: dict[tuple[PathKind, str, bool], Place] = {}
         self._sides: dict[tuple[Any, bool], Side] = {}
+        self._folders: dict[str, Endpoint | None] = {}
 
     def _default(self, data: dict[str, Any], *field_names: str) -> Endpoint | None:
         text = next((data[name] for name in field_names if isinstance(data.get(name), str)), None)
@@ -201,10 +204,27 @@ class Packer:
             if default is None:
                 raise BadValueError(what=f'A task has no "{which}"; write where its files {_VERBS[which]}.')
             return default
-        endpoint = places.read(text, self._names)
+        endpoint = self._read(text)
         if endpoint.party.kind is PartyKind.NONE and default is not None and default.party.kind is not PartyKind.NONE:
             return replace(endpoint, party=default.party)
         return endpoint
+
+    def _read(self, text: str) -> Endpoint:
+        """Read one end; the folder of many files is read once."""
+        folder, slash, name = text.rpartition("/")
+        if not folder or not is_plain(name) or len(text) > LONGEST:
+            return places.read(text, self._names)
+        if folder not in self._folders:
+            self._folders[folder] = self._read_folder(folder + slash)
+        found = self._folders[folder]
+        return places.read(text, self._names) if found is None else inside(found, name)
+
+    def _read_folder(self, text: str) -> Endpoint | None:
+        try:
+            found = places.read(text, self._names)
+        except PathError:
+            return None  # what is wrong is said of the whole text
+        return None if found.path.kind is PathKind.MIRROR else found
 
     def _side(self, endpoint: Endpoint) -> Side:
         key = (endpoint.party, endpoint.path.is_local)
@@ -355,6 +375,16 @@ def _mapped_side(side: Side, place: Place) -> dict[str, Any]:
 
 
 def digest(source: dict[str, Any], destination: dict[str, Any]) -> str:
-    """One number for a pair of ends, to find the task that moves the same thing to the same place."""
-    ends = [[side.get("kind"), side.get("v"), side.get("rel"), side.get("path")] for side in (source, destination)]
-    return hashlib.blake2b(json.dumps(ends).encode(), digest_size=16).hexdigest()
+    """One number for a pair of ends, to find the task that moves the same thing to the same place.
+
+    It begins with that of their folders: what lies together is found together.
+    """
+    sides = (source, destination)
+    ends = [
+        str(side.get(name)) for side in sides for name in ("kind", "v", "rel", "path")
+    ]  # no path contains a newline
+    return _hex("\n".join(side["path"].rpartition("/")[0] for side in sides), 4) + _hex("\n".join(ends), 16)
+
+
+def _hex(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
