@@ -181,7 +181,7 @@ class Agent:
             log=self._log,
             stopping=self._stopping,
         )
-        return _Parts(tools)
+        return _Parts(tools, runs_hooks=self._options.role == "server" or self._options.hooks)
 
     def _take(self, event: Event) -> None:
         handler = self._parts.handlers.get(event.kind) if self._parts is not None else None
@@ -198,11 +198,11 @@ class Agent:
 class _Parts:
     """What does the work, and which event goes to which of them."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, *, runs_hooks: bool) -> None:
         self._tools = tools
         self._transfers = Transfers(tools)
         self._questions = Questions(tools)
-        self._hooks = HookRuns(tools)
+        self._hooks = HookRuns(tools, allowed=runs_hooks)
         self.handlers: dict[str, Handler] = {
             "transfer.offer": self._transfers.offer,
             "transfer.listen": self._transfers.listen,

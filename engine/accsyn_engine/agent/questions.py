@@ -13,6 +13,7 @@ from accsyn_engine.agent.listing import MOST_ENTRIES, list_folder, read_wish
 from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.workers import Workers
 from accsyn_engine.clock import Clock
+from accsyn_engine.hooks import check_command
 from accsyn_engine.transfer.disk.files import FILE, Root
 from accsyn_engine.transfer.disk.frames import find_frames
 from accsyn_engine.transfer.errors import FramesMissing, TransferError
@@ -23,6 +24,8 @@ DEADLINE_S = 20.0
 REMEMBERED = 10_000
 PATIENCE_S = 60.0  # nobody waits longer for an answer
 ANSWER_LIMIT = 15 * 1024 * 1024  # bytes; the engine takes 16 MiB
+
+CHECK_HOOK = "hook.check"  # the one question that is about no file below a root
 
 Data = dict[str, Any]
 Operation = Callable[[Root, str, Data, Clock], Any]
@@ -136,6 +139,9 @@ class Questions:
         return answer
 
     def _carry_out(self, operation: str, data: Data) -> Any:
+        if operation == CHECK_HOOK:
+            check_command(str(data["command"]))
+            return True
         if operation not in OPERATIONS:
             raise RequestInvalidError(what=f"The agent on {self._tools.machine} does not know {operation}; update it.")
         place = self._tools.roots.place(data["root"], data["path"])

@@ -88,6 +88,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "publish.preprocess": EVERYBODY,
     "hook.runs": ELEVATED,
     "hook.test": ADMIN,
+    "hook.approve": ADMIN,  # part of setting a hook
     "log.find": ELEVATED,
     "event.find": EVERYBODY,
     "event.progress": EVERYBODY,

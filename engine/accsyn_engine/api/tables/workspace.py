@@ -27,7 +27,7 @@ def rows() -> Rows:
     )
     yield "GET", "attributes", Row("catalog.attributes", attributes, Shape.VALUE)
     yield "GET", "setting", Row("setting.get", calls.get_setting, Shape.VALUE)
-    yield "PUT", "setting", Row("setting.put", calls.put_setting, Shape.DONE)
+    yield "PUT", "setting", Row("setting.put", calls.put_setting, Shape.VALUE, waits=True)
     yield "DELETE", "setting", Row("setting.delete", calls.delete_setting, Shape.DONE)
     yield "GET", "log/find", Row("log.find", _find_log)
     yield "GET", "limit/find", Row("limit.find", _find_limits, Shape.VALUE)

@@ -14,6 +14,7 @@ from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotAllowedNowError, PathRefusedError
 from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.records.rows import by_id
+from accsyn_engine.services.scripts import hook_phase
 from accsyn_engine.store.schema import job, job_volume, share, task
 
 _ALIVE = (Status.INIT, Status.WAITING, Status.RUNNING, Status.PAUSED)
@@ -77,6 +78,21 @@ def _uses(work: Work, row: Row[Any], volume: Row[Any], path: str, left: rights.R
     return False
 
 
+def moves_below(work: Work, row: Row[Any], volume: Row[Any], path: str) -> bool:
+    """Whether a job has a task that lies below `path` of a volume."""
+    return any(
+        side["v"] == volume.id and is_below(side["rel"], path, bool(volume.case_sensitive))
+        for entry in transfers.task_ends(work, row.id, task.c.status != TaskStatus.EXCLUDED)
+        for side, _ in _sides(entry)
+    )
+
+
+def rights_changed(work: Work, caller: Caller, person: Row[Any]) -> None:
+    """Stop the person's jobs for which they have no longer the rights, wherever on the workspace's volumes."""
+    for volume in work.connection.execute(select(share).where(share.c.type == "volume")).all():
+        grant_lost(work, caller, person, volume.id, path="", shown=volume.code)
+
+
 def _sides(entry: Row[Any]) -> list[tuple[dict[str, Any], str]]:
     both = ((entry.source, "read"), (entry.destination, "write"))
     return [(side, right) for side, right in both if side["kind"] == "volume"]
@@ -88,3 +104,5 @@ def _end(work: Work, caller: Caller, row: Row[Any], move: Move, *, code: str, se
     values: dict[str, Any] = {"error": sentence, "error_code": code, "ready_at": None, "waiting_for": None}
     transfers.set_job(work, row, status=status, reason=None, speed=-1, finished=work.now, **values)
     audit.record(work, caller, "job.stopped", "job", row.id, reason=sentence)
+    if status == Status.FAILED:
+        hook_phase.run_after_failure(work, by_id(work, job, row.id) or row)

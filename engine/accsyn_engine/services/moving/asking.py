@@ -72,6 +72,14 @@ def ask(context: Context, volume: Row[Any], operation: str, data: dict[str, Any]
     return _wait(context, request, str(server.code), timeout_s)
 
 
+def ask_agent(context: Context, agent: Row[Any], operation: str, data: dict[str, Any]) -> Any:
+    """Ask one agent and wait for its answer; raises NobodyAnswersError at the deadline, AgentRefusedError at a no."""
+    timeout_s = context.config.answer_timeout_s
+    with context.changing() as work:
+        request = put(work, agent.id, operation, data, timeout_s * 1000)
+    return _wait(context, request, str(agent.code), timeout_s)
+
+
 def _wait(context: Context, request: str, server: str, timeout_s: float) -> Any:
     until = context.clock.monotonic() + timeout_s
     try:

@@ -13,7 +13,7 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
-from accsyn_engine.jobs.states import TASK_WANTED, Move, Status, after
+from accsyn_engine.jobs.states import TASK_WANTED, Move, Phase, Status, after
 from accsyn_engine.services.context import Context, Work
 from accsyn_engine.services.moving import events, transfers
 from accsyn_engine.services.moving.asking import topic
@@ -21,7 +21,7 @@ from accsyn_engine.services.moving.comparing import compare_of
 from accsyn_engine.services.moving.resolving import Pair, Waits, resolve
 from accsyn_engine.services.people import throttle
 from accsyn_engine.services.records.rows import by_id
-from accsyn_engine.services.work import outcomes
+from accsyn_engine.services.work import outcomes, submitting
 from accsyn_engine.store.schema import (
     agent_request,
     answered,
@@ -127,7 +127,9 @@ def _dispatch_alone(work: Work, row: Row[Any]) -> None:
 
 
 def _dispatch(work: Work, row: Row[Any]) -> None:
-    if row.status != Status.WAITING or row.phase == "hook":
+    if row.status in {Status.INIT, Status.WAITING, Status.PAUSED}:
+        row = submitting.advance(work, row)
+    if row.status != Status.WAITING or row.phase in {Phase.SUBMIT, Phase.HOOK}:
         transfers.set_job(work, row, ready_at=None)
         return
     found = _paused(work, row) or resolve(work, row)

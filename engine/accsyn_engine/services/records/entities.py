@@ -33,7 +33,8 @@ def user(row: Row[Any]) -> dict[str, Any]:
         "status": row.status,
         "inactive": not row.active,
         "logged_in": iso(row.logged_in),
-        "queue": None,
+        "phase": "joining" if row.logged_in is None else "joined",
+        "queue": row.queue_id,
         "metadata": row.metadata,
     }
 
@@ -56,8 +57,9 @@ def share(row: Row[Any]) -> dict[str, Any]:
         "status_hr": status,
         "inactive": not row.active,
         "description": row.description,
-        "email": None,
-        "queue": None,
+        "email": row.email,
+        "queue": row.queue_id,
+        **({"paths": row.paths} if row.type == "volume" else {}),
         "metadata": row.metadata,
     }
 

@@ -157,8 +157,8 @@ def _side(work: Work, type_: str, id: str) -> Side:
 
 
 def _go_on(work: Work, row: Row[Any]) -> None:
-    """Have a job take the changed tasks along; a paused one stays paused."""
-    if row.status == Status.PAUSED:
+    """Have a job take the changed tasks along; a paused one stays paused, a new one takes them anyway."""
+    if row.status in {Status.INIT, Status.PAUSED}:
         return
     transfers.stop(work, row.id, "tasks-changed", "The job's tasks were changed; it goes on with them at once.")
     transfers.set_job(work, row, phase="transfer", losses=0)

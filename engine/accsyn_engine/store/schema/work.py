@@ -46,7 +46,7 @@ job = Table(
     Column("type", Integer, nullable=False),  # 1 transfer | 7 delivery | 8 request
     Column("status", String(16), nullable=False),  # init | waiting | running | paused | failed | aborted | done
     Column("is_over", Boolean, Computed("status IN ('done', 'aborted')", persisted=True)),  # lists leave it out
-    Column("phase", String(16), nullable=False),  # submit | transfer | hook: where a retry starts
+    Column("phase", String(16), nullable=False),  # submit | measure | transfer | hook: where a retry starts
     Column("parent_id", ID, ForeignKey("job.id", ondelete="CASCADE"), index=True),  # the delivery or request it serves
     Column("user_id", ID, ForeignKey("user.id"), nullable=False),
     Column("queue_id", ID, ForeignKey("queue.id"), nullable=False),
