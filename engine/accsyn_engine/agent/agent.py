@@ -150,7 +150,8 @@ class Agent:
             "version": version("accsyn-engine"),
             "role": options.role,
             "maps": [
-                {"code": code, "read": True, "write": True, "path": folder} for code, folder in options.maps.items()
+                {"code": code, "read": options.is_readable(code), "write": True, "path": folder}
+                for code, folder in options.maps.items()
             ],
             "downloads": options.download is not None,
             "volumes": list(options.volumes),

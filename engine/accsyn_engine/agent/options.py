@@ -31,6 +31,7 @@ class AgentOptions:
     role: Role = "client"
     volumes: Mapping[str, str] = field(default_factory=dict)  # role server: volume code -> its folder
     maps: Mapping[str, str] = field(default_factory=dict)  # role client: volume code -> folder
+    readable: tuple[str, ...] = ()  # codes of mapped volumes from which others may fetch; what is mapped they may fill
     download: str | None = None  # folder for what belongs to no mapped volume
     advertise: tuple[str, ...] = ()  # addresses at which the other ends reach this one
     ports: tuple[int, int] = PORTS
@@ -39,6 +40,13 @@ class AgentOptions:
     def __post_init__(self) -> None:
         _check_server(self.server)
         _check_ports(self.ports)
+        for code in self.readable:
+            if self.map_of(code) is None:
+                raise OptionsError(what=f'"{code}" is not mapped here, so nobody can read it; map it with --map.')
+
+    def is_readable(self, volume: str) -> bool:
+        """Whether others may fetch from a mapped volume."""
+        return variable_part(volume) in {variable_part(code) for code in self.readable}
 
     def map_of(self, volume: str) -> str | None:
         """The folder mapped for a volume, None without one; the exact code goes before what a variable can tell."""

@@ -20,6 +20,9 @@ from accsyn_engine.cli.output import json_option, print_answer
 @click.option(
     "--map", "maps", multiple=True, metavar="CODE=PATH", help="Where a volume lies here. [ACCSYN_<VOLUME>_PATH]"
 )
+@click.option(
+    "--readable", multiple=True, metavar="CODE", help="A mapped volume from which the studio may fetch files."
+)
 @click.option("--download", metavar="DIR", help="The folder for what belongs to no mapped volume. [ACCSYN_DOWNLOAD]")
 @click.option("--advertise", multiple=True, metavar="ADDR", help="An address at which other agents reach this one.")
 @click.option("--ports", default="45190-45210", show_default=True, metavar="A-B", help="The ports of transfers.")
@@ -36,6 +39,7 @@ def agent(
     ca: str | None,
     workspace: str | None,
     maps: tuple[str, ...],
+    readable: tuple[str, ...],
     download: str | None,
     advertise: tuple[str, ...],
     ports: str,
@@ -62,6 +66,7 @@ def agent(
         role="server" if role == "server" else "client",
         volumes=parse_maps(volumes),
         maps={**maps_from_environment(os.environ), **parse_maps(maps)},
+        readable=readable,
         download=settings.get("download") or None,
         advertise=advertise,
         ports=parse_ports(ports),

@@ -14,12 +14,16 @@ from tests.engine.agent.conftest import CLOCK, until
 
 def test_the_greeting_says_who_it_is_and_what_it_has(small_engine, start, tmp_path):
     (tmp_path / "production").mkdir()
-    start(maps={"production": str(tmp_path / "production")}, download=str(tmp_path / "in"), advertise=("10.1.2.3",))
+    maps = {"production": str(tmp_path / "production"), "my_archive": str(tmp_path)}
+    start(maps=maps, readable=("My-Archive",), download=str(tmp_path / "in"), advertise=("10.1.2.3",))
     hello = small_engine.posted("hello")[0]
     assert re.fullmatch(r"[0-9a-f]{24}", hello["instance"])
     assert re.fullmatch(r"[0-9a-f]{24}", hello["boot"])
     assert hello["role"] == "client"
-    assert hello["maps"] == [{"code": "production", "read": True, "write": True, "path": str(tmp_path / "production")}]
+    assert hello["maps"] == [
+        {"code": "production", "read": False, "write": True, "path": str(tmp_path / "production")},
+        {"code": "my_archive", "read": True, "write": True, "path": str(tmp_path)},
+    ]
     assert hello["downloads"] is True
     assert hello["volumes"] == []
     assert hello["advertise"] == ["10.1.2.3"]

@@ -14,7 +14,24 @@ from accsyn_engine.services.errors import StaleAgentError
 from accsyn_engine.services.moving import agents, clients
 from accsyn_engine.services.people import users
 from accsyn_engine.services.work import jobs, queues, tasks
-from tests.engine.services.world import CERTIFICATE, DATASET, World, numbers
+from tests.engine.services.world import CERTIFICATE, DATASET, VENDOR_FOLDER, World, numbers
+
+
+def test_the_studio_fetches_from_a_mapped_volume_only_where_its_owner_lets_it(world: World) -> None:
+    world.share()
+    alpha, workstation = world.alpha(), world.workstation(maps=("production",))
+    task = {"source": "jennifer@gda.com:share=proj002-outsourcing/a", "destination": "share=proj002-outsourcing/a"}
+    fetched = jobs.create(world.context, world.workflow, {"tasks": [task]})
+    task["destination"] = f"share=proj002-outsourcing/{VENDOR_FOLDER}/a"
+    sent = jobs.create(world.context, world.jennifer, {"tasks": [task]})
+    world.tick()
+    assert [world.job(job)["status"] for job in (fetched, sent)] == ["waiting", "running"]
+    assert "gda-ws1 to let production be read" in world.job(fetched)["status_reason"]
+    jobs.update(world.context, world.admin, sent["id"], {"status": "aborted"})
+    workstation.readable = ("production",)
+    workstation.hello()
+    world.met(workstation, alpha)
+    assert world.job(fetched)["status"] == "running"
 
 
 def test_a_job_says_it_waits_for_the_server_and_starts_when_that_comes(world: World) -> None:

@@ -110,6 +110,14 @@ def test_sources_alone_are_mirrored_to_the_jobs_destination(world: World) -> Non
     assert [lands for _, lands in _ends(world, made)] == [f"proj002/{DATASET}/a", f"proj002/{DATASET}/b"]
 
 
+def test_a_mirrored_job_takes_no_path_for_where_it_lands(world: World) -> None:
+    world.share()
+    made = world.send(tasks=None, source=[SOURCE], destination="jennifer@gda.com", mirror=True)
+    assert _ends(world, made) == [(f"{DATASET}/a.dat", f"proj002/{DATASET}/a.dat")]
+    with pytest.raises(BadValueError, match="mirrored job"):
+        world.send(tasks=None, source=[SOURCE], destination="jennifer@gda.com:in/", mirror_paths=True)
+
+
 def test_a_transfer_within_the_workspace_is_refused(world: World) -> None:
     world.share()
     with pytest.raises(BadValueError, match="a person, or two sites"):

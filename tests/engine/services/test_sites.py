@@ -222,7 +222,9 @@ def test_a_client_is_at_the_site_whose_network_it_calls_from(world: World) -> No
     assert shown["site_hr"] == "lyon"
     sites.update(world.context, world.admin, "lyon", {"addresses": []})
     world.workstation()
-    assert clients.find(world.context, world.jennifer, Find())[0]["site_hr"] == "roaming"
+    assert clients.find(world.context, world.jennifer, Find(query="site=roaming"))[0]["site_hr"] == "roaming"
+    world.alpha()
+    assert [row["code"] for row in clients.find(world.context, world.admin, Find(query="site=hq"))] == ["alpha"]
 
 
 def test_a_server_keeps_the_site_an_admin_gave_it(world: World) -> None:

@@ -49,6 +49,7 @@ class Agent:
     role: str = "client"
     boot: str = "boot-1"
     maps: tuple[str, ...] = ()
+    readable: tuple[str, ...] = ()
     downloads: bool = True
     volumes: tuple[str, ...] = ()
     cursor: int = 0
@@ -65,7 +66,7 @@ class Agent:
                 "os": "linux",
                 "version": "0.1.0",
                 "role": self.role,
-                "maps": [{"code": code, "read": True, "write": True} for code in self.maps],
+                "maps": [{"code": code, "read": code in self.readable, "write": True} for code in self.maps],
                 "downloads": self.downloads,
                 "volumes": list(self.volumes),
                 "advertise": [],

@@ -30,6 +30,13 @@ ROWS = (
 )
 _status = case((client.c.enabled, client.c.status), (client.c.status == "online", "disabled"), else_="disabled-offline")
 _place = func.coalesce(site.c.code, case((client.c.type == 1, "hq"), else_="roaming"))
+_built_in = site.alias("built_in")
+_place_id = func.coalesce(
+    client.c.site_id,
+    select(_built_in.c.id)
+    .where(_built_in.c.code == case((client.c.type == 1, sites.MAIN), else_=sites.ROAMING))
+    .scalar_subquery(),
+)
 TYPES = {"app": 0, "server": 1, "userserver": 2, "browser": 3, "lane": 4, "vpx": 5}
 
 LISTING = Listing(
@@ -52,7 +59,7 @@ LISTING = Listing(
         "host_ident": Text(client.c.host_ident),
         "username": Text(client.c.username),
         "roles": Text(client.c.roles),
-        "site": to_site(client.c.site_id),
+        "site": to_site(_place_id),
         "site_hr": Text(_place),
         "wan_ip": Text(client.c.address),
         "created": Date(client.c.created),

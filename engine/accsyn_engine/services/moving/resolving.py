@@ -43,6 +43,8 @@ def resolve(work: Work, row: Row[Any]) -> Pair | Waits:
     receiver = _end(work, row, row.destination_type, row.destination_id)
     if isinstance(receiver, Waits):
         return receiver
+    if unreadable := _unreadable(work, row, sender):
+        return unreadable
     for machine in (sender, receiver):
         if transfers.load(work, machine.id) >= transfers.MOST_PER_CLIENT:
             return Waits(
@@ -102,6 +104,19 @@ def _of_person(work: Work, id: str) -> Row[Any] | Waits:
         return found
     code = work.connection.execute(select(user.c.code).where(user.c.id == id)).scalar()
     return Waits(f"waiting for a client of {code} (W#J055)", id)
+
+
+def _unreadable(work: Work, row: Row[Any], sender: Row[Any]) -> Waits | None:
+    """Why others than its owner may not fetch from a machine's mapped volumes; None when they may, or need not."""
+    if row.source_type in STUDIO or sender.user_id == row.user_id:
+        return None
+    open_to_all = {entry["code"].lower() for entry in sender.maps if entry.get("read")}
+    codes = {volume.id: volume.code for volume in work.connection.execute(select(share.c.id, share.c.code))}
+    for entry in transfers.task_ends(work, row.id, task.c.status.in_(TASK_WANTED)):
+        code = codes.get(entry.source.get("v") or "", "")
+        if entry.source["kind"] == "map" and code.lower() not in open_to_all:
+            return Waits(f"waiting for {sender.code} to let {code} be read (W#J055)", sender.id)
+    return None
 
 
 def _room(work: Work, row: Row[Any], receiver: Row[Any]) -> Waits | None:

@@ -26,7 +26,7 @@ from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.rows import bare, workspace_row
 from accsyn_engine.store.schema import client, job, site, volume_server
 
-ROAMING = "roaming"
+MAIN, ROAMING = "hq", "roaming"
 STATUSES = {"enabled": "enabled", "disabled": "disabled"}
 ATTRIBUTES = ("code", "name", "status", "addresses", "description", "metadata")
 

@@ -26,7 +26,7 @@ from accsyn_engine.services.access import seen
 from accsyn_engine.services.access.rights import Rights
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError
-from accsyn_engine.services.records.fields import mapping, number
+from accsyn_engine.services.records.fields import flag, mapping, number
 from accsyn_engine.services.work import parties, places
 from accsyn_engine.services.work.parties import Side
 from accsyn_engine.services.work.places import Place
@@ -158,6 +158,7 @@ class Packer:
         self._publish = publish
         self.ends = ends
         self._names = places.names(work)
+        self._is_mirrored = any(flag(data or {}, name, default=False) for name in ("mirror", "mirror_paths"))
         self._defaults = {
             "source": self._default(data or {}, "source"),
             "destination": self._default(data or {}, "destination", "dest"),
@@ -177,6 +178,10 @@ class Packer:
         destination = self._endpoint(published or task.destination, "destination")
         if published is not None and destination.party.kind is PartyKind.NONE:
             destination = replace(destination, party=Party(PartyKind.WORKSPACE))  # the hook names the server's paths
+        if self._is_mirrored and destination.path.kind is not PathKind.MIRROR:
+            raise BadValueError(
+                what=f'A mirrored job lands where its files lie at the source; take the path "{task.destination}" out.'
+            )
         ends = self._found(source, destination)
         self._check_ends(ends, task)
         name, source_row, place = self._pack_source(ends, source, task)
