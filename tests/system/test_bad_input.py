@@ -266,9 +266,10 @@ def test_a_hook_that_exits_1_fails_the_job_with_what_it_said(world: World, hooke
     assert "the tracker is away" in failed["error"]
 
 
-def test_a_hook_that_does_not_exist_is_named(world: World, hooked: Any) -> None:
-    failed = hooked("/no/such/hook.sh ${PATH_JSON_INPUT}")
-    assert "/no/such/hook.sh" in failed["error"]
+def test_a_hook_that_does_not_exist_is_refused_when_it_is_set(world: World) -> None:
+    said = world.engine("hook", "set", HOOK, "/no/such/hook.sh ${PATH_JSON_INPUT}", check=False)
+    assert said.code != 0
+    assert "/no/such/hook.sh" in said.err
 
 
 def test_a_hook_that_prints_binary_does_no_harm(world: World, hooked: Any) -> None:

@@ -23,6 +23,7 @@ from accsyn_engine.agent.folder import DataFolder
 from accsyn_engine.agent.hookruns import HookRuns
 from accsyn_engine.agent.lines import Lines
 from accsyn_engine.agent.log import Log, list_text
+from accsyn_engine.agent.machine import host_ident, user_name
 from accsyn_engine.agent.options import AgentOptions
 from accsyn_engine.agent.patience import Patience
 from accsyn_engine.agent.questions import Questions
@@ -143,6 +144,8 @@ class Agent:
             "instance": self._folder.instance,
             "boot": self._boot,
             "hostname": self._machine,
+            "host_ident": host_ident(),
+            "username": user_name(),
             "os": platform.system().lower(),
             "version": version("accsyn-engine"),
             "role": options.role,
@@ -177,7 +180,7 @@ class Agent:
             log=self._log,
             stopping=self._stopping,
         )
-        return _Parts(tools)
+        return _Parts(tools, runs_hooks=self._options.role == "server" or self._options.hooks)
 
     def _take(self, event: Event) -> None:
         handler = self._parts.handlers.get(event.kind) if self._parts is not None else None
@@ -194,11 +197,11 @@ class Agent:
 class _Parts:
     """What does the work, and which event goes to which of them."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, *, runs_hooks: bool) -> None:
         self._tools = tools
         self._transfers = Transfers(tools)
         self._questions = Questions(tools)
-        self._hooks = HookRuns(tools)
+        self._hooks = HookRuns(tools, allowed=runs_hooks)
         self.handlers: dict[str, Handler] = {
             "transfer.offer": self._transfers.offer,
             "transfer.listen": self._transfers.listen,

@@ -17,14 +17,17 @@ THREADS = 4  # scripts at a time
 DEADLINE_S = 10.0
 GRACE_S = 5.0  # for scripts to end when the agent does
 
+NOT_ALLOWED = "This machine runs no scripts for the studio; its person starts the agent with --hooks to allow it."
+
 Data = dict[str, Any]
 
 
 class HookRuns:
     """Takes `hook.run` events; each run is done once, however often its event comes."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, *, allowed: bool) -> None:
         self._tools = tools
+        self._allowed = allowed
         self._lock = threading.Lock()
         # For as long as this agent lives: a repeated yes of the engine must not start a script a second time.
         self._taken: set[str] = set()
@@ -67,7 +70,16 @@ class HookRuns:
         return answer.get("proceed") is True
 
     def _run(self, data: Data) -> None:
-        result = run_hook(
+        result = self._result(data) if self._allowed else HookResult(None, "", error=NOT_ALLOWED)
+        self._tools.log.say(f"the hook {data['hook']} ended: {result.error or 'well'}")
+        if result.was_stopped:
+            return
+        self._tools.until_answered(
+            f"hooks/{data['run']}/end", _report(result), deadline_s=DEADLINE_S, is_over=lambda: False
+        )
+
+    def _result(self, data: Data) -> HookResult:
+        return run_hook(
             data["command"],
             data["data"],
             timeout_s=float(data["timeout_s"]),
@@ -75,12 +87,6 @@ class HookRuns:
             want_answer=bool(data.get("answer")),
             clock=self._tools.clock,
             stopping=self._closing.is_set,
-        )
-        self._tools.log.say(f"the hook {data['hook']} ended: {result.error or 'well'}")
-        if result.was_stopped:
-            return
-        self._tools.until_answered(
-            f"hooks/{data['run']}/end", _report(result), deadline_s=DEADLINE_S, is_over=lambda: False
         )
 
 

@@ -34,6 +34,7 @@ class AgentOptions:
     download: str | None = None  # folder for what belongs to no mapped volume
     advertise: tuple[str, ...] = ()  # addresses at which the other ends reach this one
     ports: tuple[int, int] = PORTS
+    hooks: bool = False  # role client: run the studio's hook scripts on this machine; a server always does
 
     def __post_init__(self) -> None:
         _check_server(self.server)

@@ -21,6 +21,7 @@ from accsyn_engine.api.parts import Parts, parts_of
 from accsyn_engine.api.protocol import Envelope, Family, encode, error_answer, read_envelope, read_json, read_query
 from accsyn_engine.api.words import role_word
 from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.errors import TooManyWrongKeysError
 from accsyn_engine.services.people import accounts
 from accsyn_plugins.errors import AccsynError
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 BODY_LIMIT = 64 * MIB
 LOGIN_LIMIT = MIB
+AT_ONCE = 16 * 1024  # bytes; an event up to this size is read sooner than handed to another thread
 LOOKUP_WORD = "J3PKTtDvolDMBtTy6AFGA"  # what official clients ask for, since 3.0, to find a workspace's host
 QUERY_METHODS = frozenset({"GET", "DELETE"})  # the envelope stands behind the question mark
 
@@ -124,7 +126,10 @@ async def event(request: Request) -> Response:
     caller = await identify(request, parts.context, parts.threads)
     raw = request.scope["query_string"] if request.method in QUERY_METHODS else await read_body(request, BODY_LIMIT)
     family = Family.V1 if request.url.path.startswith(Family.V1.value) else Family.V3
-    envelope = await parts.threads.run(_read, family, request.method, raw, device(request))
+    if len(raw) <= AT_ONCE:
+        envelope = _read(family, request.method, raw, device(request))
+    else:
+        envelope = await parts.threads.run(_read, family, request.method, raw, device(request))
     check_workspace(parts.context, envelope.workspace)
     carry_out = parts.threads.wait if events.row_of(envelope).waits else parts.threads.run
     return raw_answer(await carry_out(_carry_out, parts.context, caller, envelope))
@@ -141,7 +146,10 @@ def _carry_out(context: Context, caller: Caller, envelope: Envelope) -> bytes:
 
 async def _refuse(_request: Request, error: Exception) -> Response:
     assert isinstance(error, AccsynError)  # noqa: S101  # Starlette's handlers are typed for any exception
-    return answer(error_answer(error), error.status)
+    refused = answer(error_answer(error), error.status)
+    if isinstance(error, TooManyWrongKeysError):
+        refused.headers["Retry-After"] = str(error.facts["seconds"])
+    return refused
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ comes over the control socket, or from within the process that holds the data fo
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -18,7 +19,8 @@ from starlette.requests import Request
 from accsyn_engine.api.errors import BadCredentialsHeaderError, WrongWorkspaceError
 from accsyn_engine.api.threads import Threads
 from accsyn_engine.services.context import Caller, Context
-from accsyn_engine.services.people import accounts
+from accsyn_engine.services.errors import SessionExpiredError, WrongCredentialsError
+from accsyn_engine.services.people import accounts, throttle
 
 LOCAL = "accsyn.local"  # set in the ASGI scope by the control socket and by in-process calls
 DEVICE_LIMIT = 254  # characters that are kept of a device header
@@ -104,16 +106,27 @@ def address(request: Request) -> str:
 async def identify(request: Request, context: Context, threads: Threads) -> Caller:
     """Prove who calls.
 
-    Raises BadCredentialsHeaderError, WrongWorkspaceError, WrongCredentialsError or SessionExpiredError.
+    Raises BadCredentialsHeaderError, WrongWorkspaceError, WrongCredentialsError, SessionExpiredError or
+    TooManyWrongKeysError.
     """
     if request.scope.get(LOCAL) and "authorization" not in request.headers:
         return await threads.run(accounts.local_admin, context)
     claimed = read_authorization(request.headers.get("authorization"))
     check_workspace(context, request.headers.get("x-accsyn-workspace") or claimed.workspace)
+    place, machine = address(request), device(request)
+    proof = (claimed.proof.value, claimed.username, context.keys.digest(claimed.secret), place, machine)
+    moment = {"now": context.clock.now_ms(), "changes": context.database.changes}
+    known = context.callers.find(proof, **moment)
+    if known is not None:
+        return known
     check = accounts.authenticate_key if claimed.proof is Proof.API_KEY else accounts.authenticate_session
-    return await threads.run(
-        check, context, claimed.username, claimed.secret, address=address(request), device=device(request)
-    )
+    try:
+        caller = await threads.run(check, context, claimed.username, claimed.secret, address=place, device=machine)
+    except (WrongCredentialsError, SessionExpiredError):
+        await asyncio.sleep(await threads.run(throttle.note, context, claimed.username, place))
+        raise
+    context.callers.keep(proof, caller, **moment)
+    return caller
 
 
 def check_workspace(context: Context, named: Any) -> None:

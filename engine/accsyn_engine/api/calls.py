@@ -16,6 +16,7 @@ from accsyn_engine.api.words import attribute_today, inward
 from accsyn_engine.services import settings
 from accsyn_engine.services.context import Caller, Context, Find
 from accsyn_engine.services.records.fields import flag, number, reference, text
+from accsyn_engine.services.scripts import hooks
 from accsyn_engine.services.work import tasks
 
 UseCase = Callable[..., Any]
@@ -178,6 +179,11 @@ def short_text(data: Mapping[str, Any], name: str) -> str | None:
     return text(data, name, longest=254)
 
 
+def integration_name(data: Mapping[str, Any], name: str) -> str | None:
+    """The name of an integration."""
+    return text(data, name, longest=64)
+
+
 def yes_or_no(data: Mapping[str, Any], name: str) -> bool | None:
     """A boolean; None when absent."""
     return None if data.get(name) is None else flag(data, name, default=False)
@@ -235,11 +241,6 @@ def update_tasks(call: Call) -> Any:
     return tasks.update(call.context, call.caller, call.id, inward("task", call.data))
 
 
-def operate(use_case: UseCase) -> Callable[[Call], Any]:
-    """A file operation; its name is in the data."""
-    return lambda call: use_case(call.context, call.caller, _needed(call, "op").lower(), call.data)
-
-
 def with_data(use_case: UseCase) -> Callable[[Call], Any]:
     """A use case that takes the data as it came."""
     return lambda call: use_case(call.context, call.caller, call.data)
@@ -256,21 +257,27 @@ SCOPES: dict[str, str] = {  # entity types whose settings are kept together
 def _setting(call: Call) -> dict[str, Any]:
     written = short_text(call.data, "entitytype") or short_text(call.data, "scope")
     word = (written or "workspace").lower()
-    return {"scope": SCOPES.get(word, word), "id": call.envelope.id or reference(call.data, "ident")}
+    found = {"scope": SCOPES.get(word, word), "id": call.envelope.id or reference(call.data, "ident")}
+    return found | chosen(call.data, {"integration": integration_name})
 
 
 def get_setting(call: Call) -> Any:
     """One setting's value, or all of an entity."""
-    return settings.get(call.context, call.caller, name=short_text(call.data, "name"), **_setting(call))
+    flags = chosen(call.data, {"upstream": yes_or_no, "omit_defaults": yes_or_no})
+    name = short_text(call.data, "name")
+    return settings.get(call.context, call.caller, name=name, default=call.data.get("data"), **_setting(call), **flags)
 
 
 def put_setting(call: Call) -> Any:
     """Give a setting a value; old clients call it `data`."""
     value = call.data["value"] if "value" in call.data else call.data.get("data")
     platform = chosen(call.data, {"os": short_text})
-    return settings.put(
-        call.context, call.caller, name=_needed(call, "name"), value=value, **_setting(call), **platform
-    )
+    name = _needed(call, "name")
+    if settings.is_command(name) and call.caller.is_admin:
+        for os, command in (value if isinstance(value, dict) else {platform.get("os", ""): value}).items():
+            if isinstance(command, str) and command.strip():
+                hooks.approve(call.context, call.caller, name, command, str(os))
+    return settings.put(call.context, call.caller, name=name, value=value, **_setting(call), **platform)
 
 
 def delete_setting(call: Call) -> Any:

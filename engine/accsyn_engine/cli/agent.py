@@ -23,6 +23,7 @@ from accsyn_engine.cli.output import json_option, print_answer
 @click.option("--download", metavar="DIR", help="The folder for what belongs to no mapped volume. [ACCSYN_DOWNLOAD]")
 @click.option("--advertise", multiple=True, metavar="ADDR", help="An address at which other agents reach this one.")
 @click.option("--ports", default="45190-45210", show_default=True, metavar="A-B", help="The ports of transfers.")
+@click.option("--hooks", is_flag=True, help="Let the studio run its client hooks here: for its own people's machines.")
 @click.option("--role", type=click.Choice(["client", "server"]), default="client", hidden=True)
 @click.option("--volume", "volumes", multiple=True, metavar="CODE=PATH", hidden=True)
 @json_option
@@ -38,6 +39,7 @@ def agent(
     download: str | None,
     advertise: tuple[str, ...],
     ports: str,
+    hooks: bool,
     role: str,
     volumes: tuple[str, ...],
     as_json: bool,
@@ -63,6 +65,7 @@ def agent(
         download=settings.get("download") or None,
         advertise=advertise,
         ports=parse_ports(ports),
+        hooks=hooks,
     )
     if as_json:
         print_answer({"server": options.server, "user": options.user, "data": str(options.data)}, "", as_json=True)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from accsyn_engine.hooks.runner import HookResult, run_hook
+from accsyn_engine.hooks.runner import HookResult, check_command, run_hook
 
-__all__ = ["HookResult", "run_hook"]
+__all__ = ["HookResult", "check_command", "run_hook"]

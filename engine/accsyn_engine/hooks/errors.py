@@ -39,6 +39,27 @@ class ProgramRefusedError(HookError):
     )
 
 
+class ShellRefusedError(HookError):
+    """The command hands text to a shell."""
+
+    code = "hook-shell"
+    status = 400
+    sentence = (
+        "The hook command `{command}` hands text to the shell {shell}; write the program and its arguments, or put the "
+        "lines into a script and name that."
+    )
+
+
+class NotTrustedError(HookError):
+    """Others could put their own words into the script."""
+
+    code = "hook-not-trusted"
+    sentence = (
+        "The hook `{command}` is not run: {why}; give it to the agent's own user or root and take writing from "
+        "everybody else (`chmod go-w`), then retry."
+    )
+
+
 class NotStartedError(HookError):
     """The machine refused to start the process."""
 

@@ -31,6 +31,7 @@ from accsyn_engine.hooks.errors import (
 )
 from accsyn_engine.hooks.output import last_line
 from accsyn_engine.hooks.process import HookProcess
+from accsyn_engine.hooks.trust import check, refuse_shell
 
 TIMEOUT_S = 300.0
 ANSWER_LIMIT = 16 * 1024 * 1024  # bytes; an answer lists files, it does not carry them
@@ -96,6 +97,23 @@ def run_hook(
         return _failed(NotStartedError(command=shown(command), why=_reason(error)))
 
 
+def check_command(
+    command: str, *, interpreter: str = sys.executable, environment: Mapping[str, str] | None = None
+) -> None:
+    """Look at a command without running it; raises HookError when it would not be run here."""
+    passed = hook_environment(os.environ if environment is None else environment, key="", interpreter=interpreter)
+    words = split_command(command, windows=_WINDOWS)
+    trusted_words(words, command=shown(command), interpreter=interpreter, environment=passed)
+
+
+def trusted_words(words: list[str], *, command: str, interpreter: str, environment: Mapping[str, str]) -> list[str]:
+    """The words with the program as a path, once no shell is involved and nobody else can change the script."""
+    refuse_shell(words, command=command)
+    found = find_program(words, command=command, interpreter=interpreter, environment=environment)
+    check(found, command=command, interpreter=interpreter)
+    return found
+
+
 def shown(command: str) -> str:
     """The command as sentences name it: one line, at most 200 characters."""
     line = " ".join(command.split())
@@ -135,7 +153,7 @@ class _Run:
     def _words(self, asked: Path, answered: Path) -> list[str]:
         words = split_command(self._hook.command, windows=_WINDOWS)
         filled = fill(words, input_path=str(asked), output_path=str(answered))
-        return find_program(filled, command=self._name, interpreter=self._interpreter, environment=self._environment)
+        return trusted_words(filled, command=self._name, interpreter=self._interpreter, environment=self._environment)
 
     def _started(self, words: list[str], folder: Path) -> HookProcess:
         try:

@@ -22,9 +22,22 @@ class Status(StrEnum):
     DONE = "done"
 
 
+class Phase(StrEnum):
+    """What a job is at. A retry starts in the phase where the job stands."""
+
+    SUBMIT = "submit"  # the hooks that come before everything else
+    MEASURE = "measure"  # the source's agent is asked how big it is; nothing waits for the answer
+    TRANSFER = "transfer"
+    HOOK = "hook"  # the hooks that come after the last file
+
+
+BEFORE_TRANSFER = frozenset({Phase.SUBMIT, Phase.MEASURE})
+
+
 class Move(StrEnum):
     """What happens to a job."""
 
+    ACCEPT = "accept"  # engine: what comes before the transfer is over
     START = "start"  # engine: an attempt begins
     LOSE = "lose"  # engine: the attempt broke off, another will follow
     FAIL = "fail"  # engine
@@ -39,6 +52,7 @@ _ANY = frozenset(Status)
 _LIVE = frozenset({Status.INIT, Status.WAITING, Status.RUNNING, Status.FAILED})
 
 JOB_MOVES: dict[Move, tuple[frozenset[Status], Status]] = {
+    Move.ACCEPT: (frozenset({Status.INIT, Status.WAITING}), Status.WAITING),
     Move.START: (frozenset({Status.INIT, Status.WAITING}), Status.RUNNING),
     Move.LOSE: (frozenset({Status.RUNNING, Status.WAITING}), Status.WAITING),
     Move.FAIL: (frozenset({Status.INIT, Status.WAITING, Status.RUNNING, Status.PAUSED}), Status.FAILED),
@@ -82,9 +96,11 @@ def after(status: str, move: Move, *, job: str) -> Status:
 class TaskStatus(StrEnum):
     """Where one task of a job stands."""
 
-    PENDING = "pending"  # the receiver must choose a folder
+    PENDING = "pending"  # shown while the receiver must choose a folder, never stored
     QUEUED = "queued"
-    EXECUTING = "executing"
+    EXECUTING = (
+        "executing"  # shown while the job runs, never stored: a job of a million tasks starts and pauses at once
+    )
     FAILED = "failed"
     ONHOLD = "onhold"
     EXCLUDED = "excluded"
@@ -95,7 +111,7 @@ class TaskStatus(StrEnum):
 TASK_WRITABLE = frozenset(
     {TaskStatus.QUEUED, TaskStatus.ONHOLD, TaskStatus.EXCLUDED, TaskStatus.FAILED, TaskStatus.DONE}
 )
-# What the next transfer takes along.
-TASK_WANTED = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.EXECUTING)
+# What the next transfer takes along, and what is under way while the job runs.
+TASK_WANTED = (TaskStatus.QUEUED,)
 # What a retry of the job queues again.
-TASK_RETRIED = (TaskStatus.FAILED, TaskStatus.EXECUTING)
+TASK_RETRIED = (TaskStatus.FAILED,)

@@ -21,6 +21,14 @@ class WrongCredentialsError(AccsynError):
     sentence = 'The API key of "{user}" is wrong or the user is unknown or disabled; check the user name and the key.'
 
 
+class TooManyWrongKeysError(AccsynError):
+    """Keys are being guessed, or a script has an old one."""
+
+    code = "too-many-wrong-keys"
+    status = 429
+    sentence = "Too many wrong keys came for this account or from this address; correct the key and wait {seconds} s."
+
+
 class SessionExpiredError(AccsynError):
     """A family A session key that is unknown or too old."""
 

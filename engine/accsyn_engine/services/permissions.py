@@ -67,6 +67,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "client.update": EVERYBODY,
     "client.delete": EVERYBODY,
     "workspace.find": EVERYBODY,
+    "workspace.update": ADMIN,
+    "site.find": ELEVATED,
+    "site.create": ADMIN,
+    "site.update": ADMIN,
+    "site.delete": ADMIN,
     "setting.get": EVERYBODY,
     "setting.put": EVERYBODY,  # of one's own jobs; everything else is the admin's
     "setting.delete": EVERYBODY,
@@ -83,6 +88,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "publish.preprocess": EVERYBODY,
     "hook.runs": ELEVATED,
     "hook.test": ADMIN,
+    "hook.approve": ADMIN,  # part of setting a hook
     "log.find": ELEVATED,
     "event.find": EVERYBODY,
     "event.progress": EVERYBODY,

@@ -87,3 +87,20 @@ def test_an_answer_goes_back_and_a_failure_is_a_sentence(small_engine, server, t
     end = small_engine.wait_for("hooks/r2/end")[0]
     assert end["exit_code"] is None
     assert "/nowhere/hook.py" in end["error"]
+
+
+def test_a_persons_machine_runs_nothing_for_the_studio_unless_started_with_hooks(small_engine, start, tmp_path):
+    agents = [start("gda"), start("staff", hooks=True)]
+    for number, agent in enumerate(agents):
+        order(small_engine, agent, f"r{number}", script(tmp_path, "print('ran')"))
+    ends = [small_engine.wait_for(f"hooks/r{number}/end")[0] for number in range(2)]
+    assert [end["output"] for end in ends] == ["", "ran\n"]
+    assert "--hooks to allow it" in ends[0]["error"]
+
+
+def test_a_server_is_asked_about_a_command_before_it_is_set(small_engine, server):
+    for number, command in enumerate(("/nowhere/hook ${PATH_JSON_INPUT}", "python3 /x.py")):
+        asked = {"request": f"q{number}", "operation": "hook.check", "data": {"command": command}}
+        small_engine.emit(server.client, "request", asked)
+    refused, fine = (small_engine.wait_for(f"requests/q{number}")[0] for number in range(2))
+    assert (refused["error"]["code"], fine["answer"]) == ("hook-not-found", True)

@@ -106,3 +106,12 @@ def test_a_forwarded_address_is_not_believed(engine: Running) -> None:
     rows = engine.event("GET", "log/find", data={"entitytype": "queue"})["result"]
     assert rows
     assert "203.0.113.9" not in json.dumps(rows)
+
+
+def test_guessing_keys_is_refused_for_a_while_and_the_right_key_still_opens(engine: Running) -> None:
+    wrong = engine.headers("victim@gda.com", "guess")
+    said = [engine.call("GET", "/api/v3/event?%7B%22uri%22:%22user/find%22%7D", None, **wrong) for _ in range(22)]
+    assert [answer.status_code for answer in said] == [401] * 20 + [429] * 2
+    assert 0 < int(said[-1].headers["Retry-After"]) <= 300
+    assert "wait" in said[-1].json()["message"]
+    assert "result" in engine.event("GET", "user/find")

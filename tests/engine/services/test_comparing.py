@@ -79,7 +79,7 @@ def test_what_is_no_way_of_comparing_is_refused_wherever_it_is_written(world: Wo
 def test_where_it_would_mean_nothing_it_is_refused(world: World) -> None:
     share = world.share()
     for scope, of in (("user", world.jennifer.code), ("share", share["id"])):
-        with pytest.raises(BadValueError, match="the workspace, a queue or a job"):
+        with pytest.raises(BadValueError, match="one of job, queue, workspace, not on a"):
             put(world, scope, of, "content")
-    with pytest.raises(BadValueError, match="the same for every platform"):
+    with pytest.raises(BadValueError, match="the same on every platform"):
         put(world, "workspace", None, {"linux": "content"})

@@ -239,7 +239,7 @@ class People(RuleBasedStateMachine):
             self.sent[made["id"]] = (who, volume, path)
 
     def living(self) -> list[dict[str, Any]]:
-        return job_lists.find(self.context, self.world.admin, Find())
+        return [job for job in job_lists.find(self.context, self.world.admin, Find()) if job["status"] != "failed"]
 
     def has_jobs(self, code: str) -> bool:
         return any(self.ids[code] in {job["user"], job["destination"].partition(":")[2]} for job in self.living())

@@ -42,6 +42,7 @@ def _ask(world: World, ended: dict[str, Any], files: list[dict[str, Any]] | None
     finally:
         thread.join()
     assert (seen[0]["answer"], seen[0]["data"]["user_hr"]) == (True, "jennifer@gda.com")
+    assert seen[0]["timeout_s"] == 30
     return answered
 
 
@@ -89,6 +90,7 @@ def test_the_publish_hook_runs_before_the_done_hook_and_reads_every_field(world:
         if event["hook"] == "publish-server":
             [file] = event["data"]["files"]
             assert (file["comment"], file["path"], file["time_report"]) == ("first", ACCEPTED["path"], 0)
+            assert (file["v_hr"], len(file["v"]), file["can_publish"]) == ("production", 24, True)
         alpha.say(agents.hook_start, event["run"])
         alpha.say(agents.hook_end, event["run"], exit_code=0, output="", error=None, answer=None)
     assert (ran, world.job(made)["status"]) == (["publish-server", "post-done-server"], "done")
@@ -98,6 +100,50 @@ def test_the_publish_hook_runs_before_the_done_hook_and_reads_every_field(world:
 def test_an_answer_that_misses_something_uploads_nothing(world: World, answer: Any) -> None:
     with pytest.raises(NotAllowedNowError, match="E#J006"):
         _ask(world, {"answer": answer})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"comment": "yes"}, '"comment" must be true or false'),
+        ({"guidelines": 1}, '"guidelines" must be text'),
+        ({"tasks": "shot"}, '"tasks" must be a list of names'),
+        ({"statuses": [{"label": "Done"}]}, '"statuses" must be a list of objects with "label" and "value"'),
+        ({"statuses": [{"label": "a", "value": "a", "default": True}] * 2}, "Only one"),
+    ],
+)
+def test_a_wrong_field_of_the_answer_is_named(world: World, wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(NotAllowedNowError) as caught:
+        _ask(world, {"answer": {"files": [ACCEPTED]} | wrong})
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"can_publish": "yes"}, '"can_publish" of the file f1 must be true or false'),
+        ({"can_publish": False}, "Exactly one of"),
+        ({"rejected": True}, "Exactly one of"),
+        ({"warning": 5}, '"warning" of the file f1 must be text'),
+        ({"path": None}, '"path" of the file f1 is missing'),
+        ({"path": "/etc/passwd"}, "is no place below a volume"),
+        ({"path": "share=nowhere/x"}, "is no place below a volume"),
+        ({"id": "f2"}, "that nobody asked about: f2"),
+        ({"id": None}, 'has no "id"'),
+    ],
+)
+def test_a_wrong_field_of_a_file_is_named(world: World, wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(NotAllowedNowError) as caught:
+        _ask(world, {"answer": {"files": [ACCEPTED | wrong]}})
+    assert words in caught.value.message
+
+
+def test_a_refused_file_needs_no_path_and_an_accepted_one_may_be_written_in_accsyns_words(world: World) -> None:
+    world.share()
+    files = [FILES[0], FILES[0] | {"id": "f2"}]
+    told = [{"id": "f1", "rejected": True}, {"id": "f2", "can_upload": True, "path": "share=proj002-outsourcing/in/x"}]
+    answer = {"files": told, "statuses": [{"label": "Review", "value": "rev", "default": True}], "tasks": ["010"]}
+    assert _ask(world, {"answer": answer}, files) == answer
 
 
 def test_a_failing_hook_is_the_publishers_error(world: World) -> None:

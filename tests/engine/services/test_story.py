@@ -120,7 +120,7 @@ def test_a_package_waits_for_the_vendors_agent_and_says_so(world: World) -> None
     world.share()
     world.alpha()
     job = world.send()
-    assert (job["code"], job["status"], len(job["id"])) == ("package", "waiting", 24)
+    assert (job["code"], job["status"], len(job["id"])) == ("package", "init", 24)
     world.tick()
     assert world.job(job)["status_reason"] == "waiting for a client of jennifer@gda.com (W#J055)"
     assert [(task["uri"], task["status"]) for task in world.tasks(job)] == [("0", "pending"), ("1", "pending")]

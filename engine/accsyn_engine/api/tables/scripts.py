@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accsyn_engine.api import calls
 from accsyn_engine.api.rows import Row, Rows, Shape
-from accsyn_engine.services.records.fields import mapping, reference
+from accsyn_engine.services.records.fields import mapping, reference, text
 from accsyn_engine.services.scripts import hooks, publish
 
 MOST_RUNS = 10_000
@@ -21,3 +21,5 @@ def rows() -> Rows:
         "hook/test",
         Row("hook.test", calls.plain(hooks.test, hook=calls.needed(calls.short_text), data=mapping), waits=True),
     )
+    words = {"hook": calls.needed(calls.short_text), "command": calls.needed(text), "os": calls.short_text}
+    yield "PUT", "hook/approve", Row("hook.approve", calls.plain(hooks.approve, **words), waits=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, insert, literal, or_, select, true
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
-from accsyn_engine.paths import PathError, PathKind, join, normalise
+from accsyn_engine.paths import join, normalise
 from accsyn_engine.query.fields import Date, Flag, Path, Text
 from accsyn_engine.query.functions import fold
 from accsyn_engine.services import audit
-from accsyn_engine.services.access import revocation, rights, share_lists
+from accsyn_engine.services.access import revocation, rights, seen, share_lists
 from accsyn_engine.services.context import Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.people import letters, users
@@ -22,7 +22,8 @@ from accsyn_engine.services.records.fields import choice, flag, text
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_share, to_user
 from accsyn_engine.services.records.rows import bare, require_share, require_user, user_by, volume_of
-from accsyn_engine.services.work.places import Place, place, read
+from accsyn_engine.services.scripts import guarding
+from accsyn_engine.services.work.places import Place
 from accsyn_engine.store.schema import acl, share, user
 
 ROWS = (
@@ -36,6 +37,13 @@ ROWS = (
     .join(user, user.c.id == acl.c.user_id)
     .join(share, share.c.id == acl.c.share_id)
 )
+
+
+def _named(kind: str, *parts: ColumnElement[str]) -> ColumnElement[str]:
+    """As people read it: `user:lisa@x.com[standard](6b05...)`."""
+    code, sort, number = parts
+    return literal(f"{kind}:") + code + literal("[") + sort + literal("](") + number + literal(")")
+
 
 _ENTITY = to_user(acl.c.user_id)
 
@@ -52,6 +60,11 @@ LISTING = Listing(
         "read": Flag(acl.c.read),
         "write": Flag(acl.c.write),
         "status": Text(acl.c.status),
+        "role": Text(user.c.role, users.ROLES),
+        "entity_hr": Text(_named("user", user.c.code, user.c.role, user.c.id)),
+        "target_hr": Text(_named("share", share.c.code, share.c.type, share.c.id)),
+        "modifier": Text(acl.c.modifier),
+        "modified": Date(acl.c.modified),
         "acknowledged": Flag(acl.c.acknowledged),
         "description": Text(acl.c.description),
         "creator": Text(acl.c.creator),
@@ -134,6 +147,9 @@ def _check(
     work: Work, caller: Caller, person: Row[Any], target: Row[Any], path: str, *, read: bool, write: bool
 ) -> None:
     """Only admins grant volumes; an employee grants to standard users what they have themselves."""
+    if write:
+        below = path if target.type == "volume" else join(target.path, path)
+        guarding.refuse_grant(work, person.role, target, volume_of(work, target).id, below)
     if caller.is_admin:
         return
     if person.role != "standard" or target.type == "volume":
@@ -257,20 +273,7 @@ def _lost(work: Work, caller: Caller, row: Row[Any]) -> None:
 def why(work: Work, caller: Caller, user: str, path: str) -> dict[str, Any]:
     """Say whether a user may read and write a path of the workspace, and by which grants."""
     person = users.require(work, caller, user)
-    on = _seen(work, caller, path)
+    on = seen.place(work, caller, rights.of_caller(work, caller), path)
     verdict = rights.of_user(work, person.id, person.code, person.role).on(on.volume, on.path)
     reasons = list(verdict.reasons)
     return {"user": person.code, "path": path, "read": verdict.read, "write": verdict.write, "reasons": reasons}
-
-
-def _seen(work: Work, caller: Caller, path: str) -> Place:
-    """The place of a path; below a share that the caller may not see there is nothing."""
-    on = place(work, caller, path)
-    is_known = share_lists.knows_volume if on.share.type == "volume" else share_lists.sees
-    if is_known(work, caller, on.share):
-        return on
-    named = read(work, path).path
-    if named.is_local:
-        raise PathError(text=path, reason="it lies below no volume of the workspace")
-    kind = "volume" if named.kind is PathKind.RELATIVE else named.kind.value
-    raise NotFoundError(kind=kind, name=named.root or "(default)")

@@ -14,6 +14,7 @@ from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotAllowedNowError, PathRefusedError
 from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.records.rows import by_id, volume_of
+from accsyn_engine.services.scripts import hook_phase
 from accsyn_engine.store.schema import acl, job, job_volume, share, task, user
 
 _ALIVE = (Status.INIT, Status.WAITING, Status.RUNNING, Status.PAUSED)
@@ -112,3 +113,5 @@ def _end(work: Work, caller: Caller, row: Row[Any], move: Move, *, code: str, se
     values: dict[str, Any] = {"error": sentence, "error_code": code, "ready_at": None, "waiting_for": None}
     transfers.set_job(work, row, status=status, reason=None, speed=-1, finished=work.now, **values)
     audit.record(work, caller, "job.stopped", "job", row.id, reason=sentence)
+    if status == Status.FAILED:
+        hook_phase.run_after_failure(work, by_id(work, job, row.id) or row)

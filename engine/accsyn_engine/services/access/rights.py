@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, exists, func, or_, select
 
 from accsyn_engine.acl import Grant, GrantColumns, Person, Verdict, verdict, volume_path
-from accsyn_engine.paths import join
+from accsyn_engine.paths import join, read_sequence
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import PathRefusedError
+from accsyn_engine.services.scripts.guarding import Guarded, guarded
 from accsyn_engine.services.work.places import Place
 from accsyn_engine.store.schema import acl, share
 
@@ -38,10 +39,24 @@ class Rights:
 
     person: Person
     grants: tuple[Grant, ...]
+    guarded: tuple[Guarded, ...] = ()
 
     def on(self, volume: Row[Any], path: str) -> Verdict:
-        """Judge a path below a volume."""
-        return verdict(self.person, self.grants, volume.id, path, case_sensitive=bool(volume.case_sensitive))
+        """Judge a path below a volume; where hook scripts lie only admins write."""
+        found = verdict(self.person, self.grants, volume.id, path, case_sensitive=bool(volume.case_sensitive))
+        if found.write and any(folder.touches(volume.id, path) for folder in self.guarded):
+            reason = "only admins write where hook scripts lie"
+            return replace(found, write=False, reasons=(*found.reasons, reason))
+        return found
+
+    def has_any(self, volume_id: str) -> bool:
+        """Whether anything on a volume is granted."""
+        return any(grant.volume == volume_id for grant in self.grants)
+
+    def on_frames(self, place: Place) -> bool:
+        """Whether a place's name stands for the frames of a sequence: they lie beside it, in a folder one may read."""
+        folder, _, name = place.path.rpartition("/")
+        return read_sequence(name) is not None and self.on(place.volume, folder).read
 
     def require(self, right: str, place: Place) -> None:
         """Raise PathRefusedError unless the person has `right` ("read" or "write") on a place."""
@@ -58,8 +73,11 @@ def of_caller(work: Work, caller: Caller) -> Rights:
 
 def of_user(work: Work, user_id: str, code: str, role: str) -> Rights:
     """Load a user's rights; an admin needs no grants."""
-    grants = () if role == "admin" else tuple(_grant(row, code) for row in work.connection.execute(_select(user_id)))
-    return Rights(Person(code=code, role=role), grants)
+    person = Person(code=code, role=role)
+    if role == "admin":
+        return Rights(person, ())
+    grants = tuple(_grant(row, code) for row in work.connection.execute(_select(user_id)))
+    return Rights(person, grants, guarded(work))
 
 
 def _select(user_id: str) -> Select[Any]:

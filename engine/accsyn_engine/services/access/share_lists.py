@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, literal, or_, select, true
 from sqlalchemy import delete as erase
 
 from accsyn_engine.query.fields import Date, Flag, Path, Text
@@ -17,7 +17,7 @@ from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_share, to_user
 from accsyn_engine.services.records.rows import bare, by_id, require_share, volume_of
-from accsyn_engine.store.schema import acl, client, share, user, volume_server
+from accsyn_engine.store.schema import acl, client, share, site, user, volume_server
 
 TYPES = {
     "volume": "volume",
@@ -37,12 +37,17 @@ _online = exists().where(
     volume_server.c.volume_id == func.coalesce(share.c.parent_id, share.c.id),
     client.c.id == volume_server.c.client_id,
     client.c.status == "online",
+    client.c.enabled,
 )
 
 ROWS = (
     select(share, _parent.c.code.label("parent_code"), _owner.c.code.label("user_code"), _online.label("online"))
     .outerjoin(_parent, _parent.c.id == share.c.parent_id)
     .outerjoin(_owner, _owner.c.id == share.c.user_id)
+)
+
+_STATUS_HR = case(
+    (_online, share.c.status), (share.c.status == "enabled", literal("offline")), else_=literal("disabled-offline")
 )
 
 LISTING = Listing(
@@ -57,6 +62,10 @@ LISTING = Listing(
         "user": to_user(share.c.user_id),
         "default": Flag(share.c.is_default),
         "status": Text(share.c.status),
+        "status_hr": Text(_STATUS_HR),
+        "parent_hr": Text(_parent.c.code),
+        "user_hr": Text(_owner.c.code),
+        "modifier": Text(share.c.modifier),
         "description": Text(share.c.description),
         "creator": Text(share.c.creator),
         "created": Date(share.c.created),
@@ -140,9 +149,10 @@ def servers(work: Work, caller: Caller, id: str) -> list[dict[str, Any]]:
     """List the agents that serve a share's volume."""
     volume = volume_of(work, require(work, caller, id))
     rows = work.connection.execute(
-        select(client, user.c.code.label("user_code"))
+        select(client, user.c.code.label("user_code"), site.c.code.label("site_code"))
         .join(volume_server, volume_server.c.client_id == client.c.id)
         .join(user, user.c.id == client.c.user_id)
+        .outerjoin(site, site.c.id == client.c.site_id)
         .where(volume_server.c.volume_id == volume.id)
         .order_by(client.c.created)
     )
@@ -175,7 +185,9 @@ def serve(work: Work, volume_id: str, client_id: str) -> None:
         select(volume_server).where(volume_server.c.volume_id == volume_id, volume_server.c.client_id == client_id)
     ).first()
     if known is None:
-        work.connection.execute(insert(volume_server).values(volume_id=volume_id, client_id=client_id))
+        site_id = work.connection.execute(select(client.c.site_id).where(client.c.id == client_id)).scalar()
+        row = {"volume_id": volume_id, "client_id": client_id, "site_id": site_id}
+        work.connection.execute(insert(volume_server).values(row))
     wake(work, volume_id)
 
 

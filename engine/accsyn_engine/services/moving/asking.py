@@ -14,12 +14,15 @@ from accsyn_engine.store.schema import agent_request, client, volume_server
 TOLD_MS = 24 * 3600 * 1000  # how long an agent that is away may take over something nobody waits for
 
 
-def servers_of(work: Work, volume_id: str) -> list[Row[Any]]:
-    """Read the agents that serve a volume and are not disabled: online first, then the one seen last."""
+def servers_of(work: Work, volume_id: str, site_id: str | None = None) -> list[Row[Any]]:
+    """Read the agents that serve a volume at a site (None: the main one) and are not disabled.
+
+    Those that are online come first, then the one seen last.
+    """
     rows = work.connection.execute(
         select(client)
         .join(volume_server, volume_server.c.client_id == client.c.id)
-        .where(volume_server.c.volume_id == volume_id, client.c.status != "disabled")
+        .where(volume_server.c.volume_id == volume_id, volume_server.c.site_id == site_id, client.c.enabled)
         .order_by(client.c.last_checkin.desc(), client.c.id)
     ).all()
     return sorted(rows, key=lambda row: row.status != "online")
@@ -67,6 +70,14 @@ def ask(context: Context, volume: Row[Any], operation: str, data: dict[str, Any]
             raise NobodyAnswersError(server=f"of the volume {volume.code}", why="it is offline")
         request = put(work, server.id, operation, data, timeout_s * 1000)
     return _wait(context, request, str(server.code), timeout_s)
+
+
+def ask_agent(context: Context, agent: Row[Any], operation: str, data: dict[str, Any]) -> Any:
+    """Ask one agent and wait for its answer; raises NobodyAnswersError at the deadline, AgentRefusedError at a no."""
+    timeout_s = context.config.answer_timeout_s
+    with context.changing() as work:
+        request = put(work, agent.id, operation, data, timeout_s * 1000)
+    return _wait(context, request, str(agent.code), timeout_s)
 
 
 def _wait(context: Context, request: str, server: str, timeout_s: float) -> Any:

@@ -37,6 +37,8 @@ LISTING = Listing(
         "role": Text(user.c.role, ROLES),
         "clearance": Text(user.c.role, ROLES),
         "status": Text(user.c.status),
+        "logged_in": Date(user.c.logged_in),
+        "modifier": Text(user.c.modifier),
         "description": Text(user.c.description),
         "creator": Text(user.c.creator),
         "created": Date(user.c.created),

@@ -12,7 +12,7 @@ from accsyn_engine.services.context import ENGINE, Work
 from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.services.records.rows import by_id
-from accsyn_engine.services.scripts import hook_phase
+from accsyn_engine.services.scripts import guarding, hook_phase
 from accsyn_engine.store.schema import hook_run
 
 OUTPUT_KEPT = 64 * 1024  # characters, the last of them
@@ -36,6 +36,12 @@ def start_run(work: Work, machine: Row[Any], run_id: str) -> bool:
     if run.state == "started":
         return bool(run.boot == machine.boot)
     if run.state != "queued":
+        return False
+    why = guarding.fault(work, run.command)
+    if why is not None:
+        _set(work, run, state="failed", ended=work.now, error=why)
+        work.ring(topic(run.id))
+        hook_phase.failed(work, run, f"The hook {run.hook} was not run. (E#J006) {why}")
         return False
     if not hook_phase.started(work, run):
         _set(work, run, state="failed", ended=work.now, error="The job does not wait for this hook any more.")

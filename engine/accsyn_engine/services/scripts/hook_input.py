@@ -17,6 +17,7 @@ from accsyn_engine.services.work.tasks import volume_paths
 from accsyn_engine.store.schema import client, hook_run, job, share, task, transfer
 
 VERSION = "engine 1.0"
+PRE_PUBLISH_S = 30
 
 
 def event(work: Work, data: dict[str, Any]) -> dict[str, Any] | None:
@@ -29,10 +30,16 @@ def event(work: Work, data: dict[str, Any]) -> dict[str, Any] | None:
         "hook": run.hook,
         "command": run.command,
         "data": run.data if run.job_id is None else job_input(work, run),
-        "timeout_s": work.context.config.hook_timeout_s,
+        "timeout_s": timeout_s(work, run.hook),
         "key": run.key,
-        "answer": run.hook == "pre-publish-server",
+        "answer": run.hook == hooking.PRE_PUBLISH,
     }
+
+
+def timeout_s(work: Work, hook: str) -> int:
+    """How long a hook may take: a person waits for the answer before a publish."""
+    longest = work.context.config.hook_timeout_s
+    return min(PRE_PUBLISH_S, longest) if hook == hooking.PRE_PUBLISH else longest
 
 
 def job_input(work: Work, run: Row[Any]) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def job_input(work: Work, run: Row[Any]) -> dict[str, Any]:
         "settings": row.settings,
         "tasks": _tasks(work, run, machines),
         "receipt": row.receipt,
+        "data": hooking.asked(row, run.hook) or {},
     }
     return shown | ({"files": publish.hook_files(work, row)} if run.hook == "publish-server" else {})
 

@@ -7,16 +7,15 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from accsyn_engine.services.context import Caller, Context, Work
+from accsyn_engine.services.context import ENGINE, Caller, Context, Work
 from accsyn_engine.services.errors import BadValueError, NotAllowedNowError
-from accsyn_engine.services.moving.asking import servers_of
 from accsyn_engine.services.permissions import waits
-from accsyn_engine.services.records.rows import default_volume
-from accsyn_engine.services.scripts import hooking, runs
+from accsyn_engine.services.scripts import hooking, machines, publish_answer, runs
 from accsyn_engine.services.scripts.hook_phase import add_run
+from accsyn_engine.services.work import places
 from accsyn_engine.store.schema import client, hook_run
 
-HOOK = "pre-publish-server"
+HOOK = hooking.PRE_PUBLISH
 TIMEOUT_S = 110  # the official clients give up after 120
 REMEMBERED = 50  # answers looked through for the destination of a published file
 
@@ -29,20 +28,23 @@ def preprocess(context: Context, caller: Caller, data: dict[str, Any]) -> dict[s
     """
     files = _files(data)
     with context.changing() as work:
-        server = next((row for row in servers_of(work, default_volume(work).id) if row.status == "online"), None)
+        server = machines.hook_server(work)
         if not hooking.is_configured(work, HOOK):
             raise NotAllowedNowError(what="No pre-publish hook is configured in this workspace; an admin sets one.")
-        command = hooking.command(work, HOOK, server.os) if server is not None else None
-        if server is None or command is None:
+        if server is None or server.status != "online":
             raise NotAllowedNowError(
                 what="The server that runs the pre-publish hook is offline; try again later. (W#J061)"
             )
+        command = hooking.command(work, HOOK, server.os)
+        if command is None:
+            raise NotAllowedNowError(
+                what=f"The pre-publish hook has no command for {hooking.os_word(server.os)}; an admin sets one."
+            )
         hook_data = _input(work, caller, data, files)
-        run = add_run(
-            work, server, HOOK, command, key=work.context.ids.secret(), attempt=1, job_id=None, data=hook_data
-        )
+        run = add_run(work, server, HOOK, command, key=work.context.ids.secret(), attempt=1, row=None, data=hook_data)
     answer = runs.wait_for(context, run, TIMEOUT_S, reader=caller)
-    return _checked(files, answer.answer)
+    with context.reading() as work:
+        return publish_answer.check(work, caller, files, answer.answer)
 
 
 def _files(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -73,23 +75,6 @@ def _input(work: Work, caller: Caller, data: dict[str, Any], files: list[dict[st
         "files": files,
         "size": data.get("size") or 0,
     }
-
-
-def _checked(files: list[dict[str, Any]], answer: Any) -> dict[str, Any]:
-    """Hold the hook's answer to its shape; anything missing is the hook's mistake and nothing is uploaded."""
-    entries = answer.get("files") if isinstance(answer, dict) else None
-    if not isinstance(answer, dict) or not isinstance(entries, list):
-        raise NotAllowedNowError(
-            what='The pre-publish hook gave no answer with "files"; an admin has to mend it. (E#J006)'
-        )
-    ids = [str(entry.get("id")) for entry in entries if isinstance(entry, dict)]
-    missing = {str(entry["id"]) for entry in files} - set(ids)
-    if missing or len(set(ids)) != len(ids):
-        raise NotAllowedNowError(
-            what=f"The answer of the pre-publish hook misses {len(missing)} of the files or has one twice;"
-            " an admin has to mend it. (E#J006)"
-        )
-    return answer
 
 
 def entries(work: Work, caller: Caller) -> Callable[[str], str | None]:
@@ -125,9 +110,18 @@ def hook_files(work: Work, row: Row[Any]) -> list[dict[str, Any]]:
         for entry in (answer.answer or {}).get("files") or []
         if isinstance(entry, dict)
     }
-    blank = {"ident": "", "comment": "", "status": "", "time_report": 0, "v": None, "v_hr": "", "metadata": {}}
+    blank = {"filename": "", "comment": "", "status": "", "time_report": 0, "is_dir": False, "metadata": {}}
     return [
-        blank | entry | {name: judged[str(entry.get("id"))].get(name) for name in ("ident", "path", "can_publish")}
+        blank | entry | _judged(work, judged[str(entry.get("id"))])
         for entry in files
         if isinstance(entry, dict) and str(entry.get("id")) in judged
     ]
+
+
+def _judged(work: Work, entry: dict[str, Any]) -> dict[str, Any]:
+    """What the studio said of a file, its place written as the server knows it: never in the publisher's words."""
+    said = {"ident": entry.get("ident") or "", "can_publish": entry.get("can_publish") is True}
+    if not entry.get("path"):
+        return said | {"path": None, "v": None, "v_hr": ""}
+    on = places.place(work, ENGINE, entry["path"])
+    return said | {"path": places.native(on.volume.path, on.path), "v": on.volume.id, "v_hr": on.volume.code}

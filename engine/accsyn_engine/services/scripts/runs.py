@@ -22,6 +22,7 @@ def shown(row: Row[Any]) -> dict[str, Any]:
         "id": row.id,
         "job": row.job_id,
         "hook": row.hook,
+        "level": row.level,
         "client": row.client_id,
         "key": row.key,
         "attempt": row.attempt,

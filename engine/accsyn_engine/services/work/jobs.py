@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select
 
-from accsyn_engine.jobs import compare, schedule
-from accsyn_engine.jobs.states import FINISHED, WRITABLE, Move, Status, after
+from accsyn_engine.jobs.states import BEFORE_TRANSFER, FINISHED, WRITABLE, Move, Phase, Status, after
 from accsyn_engine.query.functions import folded
-from accsyn_engine.services import audit
+from accsyn_engine.services import audit, settings_table
 from accsyn_engine.services.access import revocation, rights
 from accsyn_engine.services.context import DISPATCH, PACE, Caller, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError
@@ -18,7 +17,7 @@ from accsyn_engine.services.people import letters
 from accsyn_engine.services.permissions import writes
 from accsyn_engine.services.records.fields import flag, mapping, number, reference, text
 from accsyn_engine.services.records.rows import require_user
-from accsyn_engine.services.scripts import hook_phase, publish
+from accsyn_engine.services.scripts import hook_phase, hooking, publish
 from accsyn_engine.services.work import job_lists, queues
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.storing import Policy, Shelf
@@ -61,6 +60,7 @@ def _is_publish(data: dict[str, Any]) -> bool:
         raise BadValueError(
             what='"hooks" must be a list of objects like {"when": "hook-job-publish-server", "data": {}}.'
         )
+    hooking.check_asked(hooks)
     return any(str(hook.get("when", "")).endswith("publish-server") for hook in hooks)
 
 
@@ -88,7 +88,7 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
             name_folded=folded(name),
             type=1,
             status=Status.INIT,
-            phase="transfer",
+            phase=Phase.SUBMIT,
             user_id=caller.user_id,
             queue_id=line.id,
             source_type=ends.source.type,
@@ -120,8 +120,7 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
 
 def _settings(data: dict[str, Any]) -> dict[str, Any]:
     settings = mapping(data, "settings")
-    schedule.check(settings)
-    compare.check(settings)
+    settings_table.check_all("job", settings)
     return settings
 
 
@@ -129,7 +128,11 @@ def _submitted(
     work: Work, caller: Caller, row: Row[Any], shelf: Shelf, data: dict[str, Any], *, is_new: bool
 ) -> dict[str, Any]:
     if str(data.get("status", "")).lower() == "paused":
-        transfers.set_job(work, row, status=Status.PAUSED)
+        transfers.set_job(work, row, status=Status.PAUSED, ready_at=work.now if row.phase in BEFORE_TRANSFER else None)
+        work.ring(DISPATCH)
+    elif row.status == Status.INIT:
+        transfers.set_job(work, row, reason="being prepared", ready_at=work.now)
+        work.ring(DISPATCH)
     elif row.status != Status.RUNNING:
         transfers.make_ready(work, row, reason="waiting to be dispatched")
     else:
@@ -183,7 +186,7 @@ def _move(work: Work, caller: Caller, row: Row[Any], move: Move) -> None:
     if move is Move.RESUME:
         _resume(work, caller, row)
         return
-    if move is Move.PAUSE and row.phase == "hook" and row.status == Status.RUNNING:
+    if move is Move.PAUSE and row.phase == Phase.HOOK and row.status == Status.RUNNING:
         raise NotAllowedNowError(what=f'The hook of the job "{row.name}" runs; it cannot be paused, only aborted.')
     words = {Move.PAUSE: "paused", Move.ABORT: "aborted", Move.FORCE: "declared done"}[move]
     reason = f"{caller.code} {words} the job."
@@ -205,19 +208,19 @@ def _move(work: Work, caller: Caller, row: Row[Any], move: Move) -> None:
 
 def _resume(work: Work, caller: Caller, row: Row[Any]) -> None:
     """Go on where the job stands: with its hook if only that is missing, else with a new transfer."""
-    if row.status in {Status.RUNNING, Status.WAITING}:
-        if row.status == Status.WAITING and row.phase == "transfer":
+    if row.status in {Status.INIT, Status.RUNNING, Status.WAITING}:
+        if row.status == Status.WAITING and row.phase != Phase.HOOK:
             transfers.set_job(work, row, ready_at=work.now, waiting_for=None)
             work.ring(DISPATCH)
         return
     _check_again(work, caller, row)
     transfers.set_job(work, row, losses=0)
-    if row.phase == "hook" and row.status == Status.FAILED:
+    if row.phase == Phase.HOOK and row.status == Status.FAILED:
         hook_phase.again(work, row)
         return
     transfers.requeue_tasks(work, row.id)
-    if row.status in FINISHED:
-        transfers.set_job(work, row, phase="transfer")
+    if row.status in FINISHED and row.phase not in BEFORE_TRANSFER:
+        transfers.set_job(work, row, phase=Phase.TRANSFER)
     transfers.make_ready(work, row)
 
 

@@ -77,7 +77,7 @@ session_key = Table(
 login_failure = Table(  # wrong keys of late, by account and by address
     "login_failure",
     metadata,
-    Column("subject", String(300), primary_key=True),  # "user:x@y" | "address:1.2.3.4"
+    Column("subject", String(260), primary_key=True),  # "user:x@y" | "address:1.2.3.4"
     Column("failures", Integer, nullable=False),
     Column("since", BigInteger, nullable=False),  # when the count began
     Column("refused_until", BigInteger),
