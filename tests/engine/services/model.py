@@ -59,6 +59,11 @@ class Model:
         user, code, _ = grant
         return user == who or (self.sees_user(who, user) and self.sees_share(who, code))
 
+    def sees_job(self, who: str, parties: set[str], volume: str) -> bool:
+        held = volume in self.shares and "read" in self.grants.get((who, volume, ""), set())
+        is_theirs = self.users[who].role == "employee" and held and self.counts("employee", self.shares[volume])
+        return self.users[who].role == "admin" or who in parties or is_theirs
+
     def holds_on(self, who: str, volume: str) -> bool:
         return any(user == who and self.shares[code].volume == volume for user, code, _ in self.grants)
 

@@ -51,7 +51,7 @@ class People(RuleBasedStateMachine):
         self.world = open_world(self.folder)
         self.context = self.world.context
         self.model = Model("production", {BOSS: User("admin")}, {"production": Share("volume", "production")})
-        self.sent: dict[str, tuple[str, str, str]] = {}  # who sends what, by job
+        self.sent: dict[str, tuple[str, str, str, str]] = {}  # who sends what to whom, by job
         self.ids = {BOSS: self.world.admin.user_id}
         shares.create(self.context, self.world.admin, "volume", {"code": "archive", "path": "/mnt/archive"})
         self.model.shares["archive"] = Share("volume", "archive")
@@ -236,7 +236,7 @@ class People(RuleBasedStateMachine):
         data = {"source": f"volume={volume}/{path}", "destination": f"{other}:share={volume}/{path}"}
         made = self.does(who, jobs.create, data, allowed=allowed)
         if made is not None:
-            self.sent[made["id"]] = (who, volume, path)
+            self.sent[made["id"]] = (who, volume, path, other)
 
     def living(self) -> list[dict[str, Any]]:
         return [job for job in job_lists.find(self.context, self.world.admin, Find()) if job["status"] != "failed"]
@@ -256,7 +256,7 @@ class People(RuleBasedStateMachine):
     @rule()
     def nothing_runs_by_rights_that_are_gone(self) -> None:
         for job in self.living():
-            who, volume, path = self.sent[job["id"]]
+            who, volume, path, _ = self.sent[job["id"]]
             assert self.can_call(who)
             assert self.model.may(who, "read", volume, path), f"{who} still sends {volume}/{path}"
 
@@ -271,7 +271,9 @@ class People(RuleBasedStateMachine):
         assert self.listed(caller, lambda context, one, find: shares.find(context, one, "share", find)) == seen
         grants = {grant for grant in self.model.grants if self.model.sees_grant(who, grant)}
         assert self.listed(caller, acls.find, self.key) == grants
-        self.listed(caller, job_lists.find, lambda row: row["id"])
+        every = {row["id"]: self.sent[row["id"]] for row in job_lists.find(self.context, self.world.admin, Find())}
+        seen = {key for key, (by, volume, _, to) in every.items() if self.model.sees_job(who, {by, to}, volume)}
+        assert self.listed(caller, job_lists.find, lambda row: row["id"]) == seen
 
     def listed(
         self,
