@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, exists, or_, select
 
 from accsyn_engine.jobs.states import Move, Status, TaskStatus, after
 from accsyn_engine.paths import is_below
@@ -13,9 +13,9 @@ from accsyn_engine.services.access import rights
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotAllowedNowError, PathRefusedError
 from accsyn_engine.services.moving import transfers
-from accsyn_engine.services.records.rows import by_id
+from accsyn_engine.services.records.rows import by_id, volume_of
 from accsyn_engine.services.scripts import hook_phase
-from accsyn_engine.store.schema import job, job_volume, share, task
+from accsyn_engine.store.schema import acl, job, job_volume, share, task, user
 
 _ALIVE = (Status.INIT, Status.WAITING, Status.RUNNING, Status.PAUSED)
 
@@ -41,6 +41,15 @@ def grant_lost(work: Work, caller: Caller, person: Row[Any], volume_id: str, *, 
                 f"The access of {person.code} to {shown} was revoked, so this job was stopped; grant it and retry."
             )
             _end(work, caller, row, Move.FAIL, code="access-revoked", sentence=sentence)
+
+
+def share_lost(work: Work, caller: Caller, row: Row[Any]) -> None:
+    """Stop what ran by the grants of a share, or on those of its volume, that count no longer."""
+    family = select(share.c.id).where(or_(share.c.id == row.id, share.c.parent_id == row.id))
+    holders = select(user).where(exists().where(acl.c.user_id == user.c.id, acl.c.share_id.in_(family)))
+    below = "" if row.type == "volume" else row.path
+    for person in work.connection.execute(holders).all():
+        grant_lost(work, caller, person, volume_of(work, row).id, path=below, shown=row.code)
 
 
 def _jobs_of(user_id: str) -> Any:

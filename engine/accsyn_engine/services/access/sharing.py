@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, insert, or_, select
+from sqlalchemy import Row, and_, insert, or_, select
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
@@ -20,7 +20,7 @@ from accsyn_engine.services.records.fields import choice, flag, known_only, mapp
 from accsyn_engine.services.records.rows import address, bare, default_volume, require_share, share_by, volume_of
 from accsyn_engine.services.work import queues
 from accsyn_engine.services.work.places import Place, below_volume, volume_path
-from accsyn_engine.store.schema import acl, job, job_volume, share, user
+from accsyn_engine.store.schema import job, job_volume, share
 
 STATUSES = {"enabled": "enabled", "disabled": "disabled"}
 _ALIVE = (Status.RUNNING, Status.WAITING, Status.INIT, Status.PAUSED)
@@ -151,7 +151,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     )
     audit.record(work, caller, "share.update", "share", row.id, fields=sorted(values), status=values.get("status"))
     if values.get("status") == "disabled":
-        _lost(work, caller, row)
+        revocation.share_lost(work, caller, row)
     return share_lists.shown(work, row.id)
 
 
@@ -178,15 +178,6 @@ def _paths(data: dict[str, Any]) -> dict[str, str]:
     return {system: volume_path(path) for system in paths if (path := text(paths, system))}
 
 
-def _lost(work: Work, caller: Caller, row: Row[Any]) -> None:
-    """Stop what ran by the grants of a share, or on those of its volume, that count no longer."""
-    family = select(share.c.id).where(or_(share.c.id == row.id, share.c.parent_id == row.id))
-    holders = select(user).where(exists().where(acl.c.user_id == user.c.id, acl.c.share_id.in_(family)))
-    below = "" if row.type == "volume" else row.path
-    for person in work.connection.execute(holders).all():
-        revocation.grant_lost(work, caller, person, volume_of(work, row).id, path=below, shown=row.code)
-
-
 @writes("share.deactivate")
 def deactivate(work: Work, caller: Caller, id: str) -> bool:
     """Take a share and everything below it out of use, to come back by `activate`; refused while jobs use it."""
@@ -200,7 +191,7 @@ def deactivate(work: Work, caller: Caller, id: str) -> bool:
     below = and_(share.c.parent_id == row.id, share.c.active)
     work.connection.execute(alter(share).where(below).values(stamped | {"ended_with": row.id}))
     audit.record(work, caller, "share.deactivate", "share", row.id)
-    _lost(work, caller, row)
+    revocation.share_lost(work, caller, row)
     return True
 
 
@@ -229,7 +220,7 @@ def delete(work: Work, caller: Caller, id: str, force: bool = False) -> bool:
         raise NotAllowedNowError(what=f"The volume {row.code} has shares below it; delete them first or use force.")
     work.connection.execute(alter(share).where(share.c.id == row.id).values(active=False))
     work.connection.execute(alter(share).where(share.c.parent_id == row.id).values(active=False))
-    _lost(work, caller, row)
+    revocation.share_lost(work, caller, row)
     work.connection.execute(erase(share).where(share.c.parent_id == row.id))
     work.connection.execute(erase(share).where(share.c.id == row.id))
     audit.record(work, caller, "share.delete", "share", row.id, code=row.code)

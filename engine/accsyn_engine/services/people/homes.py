@@ -8,6 +8,7 @@ from sqlalchemy import Row, and_, delete, exists, insert, select, update
 
 from accsyn_engine.paths import join
 from accsyn_engine.services import audit
+from accsyn_engine.services.access.revocation import share_lost
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving.asking import tell
@@ -59,10 +60,13 @@ def _add(work: Work, caller: Caller, owner: Row[Any], volume: Row[Any]) -> str:
     return home_id
 
 
-def take_home_along(work: Work, owner: Row[Any]) -> None:
-    """Have a user's home go with the user; one that is out of use already stays as it is."""
-    home = and_(share.c.type == "home", share.c.user_id == owner.id, share.c.active)
-    work.connection.execute(update(share).where(home).values(active=False, ended_with=owner.id))
+def take_home_along(work: Work, caller: Caller, owner: Row[Any]) -> None:
+    """Have a user's home go with the user, and what others moved there end; one that is out of use stays as it is."""
+    mine = and_(share.c.type == "home", share.c.user_id == owner.id, share.c.active)
+    home = work.connection.execute(select(share).where(mine)).first()
+    if home is not None:
+        work.connection.execute(update(share).where(mine).values(active=False, ended_with=owner.id))
+        share_lost(work, caller, home)
 
 
 def bring_home_back(work: Work, owner: Row[Any]) -> None:
@@ -74,8 +78,9 @@ def bring_home_back(work: Work, owner: Row[Any]) -> None:
     work.connection.execute(update(share).where(home).values(active=True, ended_with=None))
 
 
-def close_home(work: Work, owner: Row[Any]) -> None:
+def close_home(work: Work, caller: Caller, owner: Row[Any]) -> None:
     """Forget a user's home; nothing on disk is touched."""
+    take_home_along(work, caller, owner)
     work.connection.execute(delete(share).where(share.c.type == "home", share.c.user_id == owner.id))
 
 

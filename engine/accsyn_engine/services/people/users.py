@@ -207,7 +207,7 @@ def deactivate(work: Work, caller: Caller, id: str) -> bool:
     row = _require_other(work, caller, id)
     end_jobs_of(work, caller, row, None)
     _leave(work, caller, row)
-    take_home_along(work, row)
+    take_home_along(work, caller, row)
     audit.record(work, caller, "user.deactivate", "user", row.id)
     return True
 
@@ -219,7 +219,7 @@ def delete(work: Work, caller: Caller, id: str, force: bool = False) -> bool:  #
     end_jobs_of(work, caller, row, f"{row.code} was deleted, so this job was aborted.", abort=True)
     _leave(work, caller, row)
     work.connection.execute(erase(acl).where(acl.c.user_id == row.id))
-    close_home(work, row)
+    close_home(work, caller, row)
     _hand_over(work, caller, row)
     audit.record(work, caller, "user.delete", "user", row.id, code=row.code)
     return True

@@ -161,12 +161,10 @@ def _held(user_id: str | BindParameter[str]) -> ColumnElement[bool]:
 
 
 def _granted(user_id: str | BindParameter[str]) -> Select[tuple[str]]:
-    """The volumes an employee was granted as a whole."""
-    return (
-        select(acl.c.share_id)
-        .join(share, share.c.id == acl.c.share_id)
-        .where(acl.c.user_id == user_id, acl.c.path == "", acl.c.status == "enabled", share.c.status == "enabled")
-    )
+    """The volumes an employee may read as a whole."""
+    given = and_(acl.c.user_id == user_id, acl.c.path == "", acl.c.read, acl.c.status == "enabled")
+    in_use = and_(share.c.type == "volume", share.c.status == "enabled", share.c.active)
+    return select(acl.c.share_id).join(share, share.c.id == acl.c.share_id).where(given, in_use)
 
 
 def ways_to(caller: Caller) -> Callable[[Work], tuple[ColumnElement[bool], ...]]:
