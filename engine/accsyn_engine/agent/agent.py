@@ -23,6 +23,7 @@ from accsyn_engine.agent.folder import DataFolder
 from accsyn_engine.agent.hookruns import HookRuns
 from accsyn_engine.agent.lines import Lines
 from accsyn_engine.agent.log import Log, list_text
+from accsyn_engine.agent.machine import host_ident, user_name
 from accsyn_engine.agent.options import AgentOptions
 from accsyn_engine.agent.patience import Patience
 from accsyn_engine.agent.questions import Questions
@@ -143,6 +144,8 @@ class Agent:
             "instance": self._folder.instance,
             "boot": self._boot,
             "hostname": self._machine,
+            "host_ident": host_ident(),
+            "username": user_name(),
             "os": platform.system().lower(),
             "version": version("accsyn-engine"),
             "role": options.role,

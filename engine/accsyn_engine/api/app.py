@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 BODY_LIMIT = 64 * MIB
 LOGIN_LIMIT = MIB
+AT_ONCE = 16 * 1024  # bytes; an event up to this size is read sooner than handed to another thread
 LOOKUP_WORD = "J3PKTtDvolDMBtTy6AFGA"  # what official clients ask for, since 3.0, to find a workspace's host
 QUERY_METHODS = frozenset({"GET", "DELETE"})  # the envelope stands behind the question mark
 
@@ -125,7 +126,10 @@ async def event(request: Request) -> Response:
     caller = await identify(request, parts.context, parts.threads)
     raw = request.scope["query_string"] if request.method in QUERY_METHODS else await read_body(request, BODY_LIMIT)
     family = Family.V1 if request.url.path.startswith(Family.V1.value) else Family.V3
-    envelope = await parts.threads.run(_read, family, request.method, raw, device(request))
+    if len(raw) <= AT_ONCE:
+        envelope = _read(family, request.method, raw, device(request))
+    else:
+        envelope = await parts.threads.run(_read, family, request.method, raw, device(request))
     check_workspace(parts.context, envelope.workspace)
     carry_out = parts.threads.wait if events.row_of(envelope).waits else parts.threads.run
     return raw_answer(await carry_out(_carry_out, parts.context, caller, envelope))

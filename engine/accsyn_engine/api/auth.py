@@ -113,15 +113,20 @@ async def identify(request: Request, context: Context, threads: Threads) -> Call
         return await threads.run(accounts.local_admin, context)
     claimed = read_authorization(request.headers.get("authorization"))
     check_workspace(context, request.headers.get("x-accsyn-workspace") or claimed.workspace)
+    place, machine = address(request), device(request)
+    proof = (claimed.proof.value, claimed.username, context.keys.digest(claimed.secret), place, machine)
+    moment = {"now": context.clock.now_ms(), "changes": context.database.changes}
+    known = context.callers.find(proof, **moment)
+    if known is not None:
+        return known
     check = accounts.authenticate_key if claimed.proof is Proof.API_KEY else accounts.authenticate_session
-    place = address(request)
     try:
-        return await threads.run(
-            check, context, claimed.username, claimed.secret, address=place, device=device(request)
-        )
+        caller = await threads.run(check, context, claimed.username, claimed.secret, address=place, device=machine)
     except (WrongCredentialsError, SessionExpiredError):
         await asyncio.sleep(await threads.run(throttle.note, context, claimed.username, place))
         raise
+    context.callers.keep(proof, caller, **moment)
+    return caller
 
 
 def check_workspace(context: Context, named: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,11 @@ from accsyn_engine.api.threads import Threads
 from accsyn_engine.services.context import Caller, Context
 from accsyn_engine.services.moving import agents
 
-KEEP_S = 10.0  # a comment this often, and with it the agent counts as checked in
+log = logging.getLogger(__name__)
+
+KEEP_S = 10.0  # a comment this often, so that the line is not taken for dead
+CHECK_IN_S = 10.0  # all agents whose stream is open count as checked in
+LOOK_S = 1.0  # another replica's bell is not heard here
 STREAM_LIMIT = 5000
 PAGE = 200  # events a read
 MOST_UNACKNOWLEDGED = 1000  # events on one stream; then it ends, and the agent acknowledges them by coming back
@@ -31,6 +36,7 @@ class Streams:
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _open: dict[str, Stream] = field(default_factory=dict)
+    _keeper: asyncio.Task[None] | None = None
 
     @contextmanager
     def joined(self, client: str, stream: Stream) -> Iterator[None]:
@@ -41,6 +47,8 @@ class Streams:
         if former is not None:
             former.end()
         self._open[client] = stream
+        if self._keeper is None:
+            self._keeper = asyncio.create_task(self._keep(stream.context, stream.threads))
         try:
             yield
         finally:
@@ -51,9 +59,43 @@ class Streams:
         """Whether the agent has opened a newer stream, so the end of this one says nothing about it."""
         return self._open.get(client, stream) is not stream
 
+    async def _keep(self, context: Context, threads: Threads) -> None:
+        """Check all agents in with one transaction, and hear for all of them what another replica has told them.
+
+        A stream alone would cost a transaction every ten seconds, and on a shared database a look every second.
+        """
+        is_shared = not context.config.database_url.startswith("sqlite")
+        loop = asyncio.get_running_loop()
+        check_in_at = loop.time() + CHECK_IN_S
+        while not self.stopping.is_set():
+            await asyncio.sleep(LOOK_S if is_shared else CHECK_IN_S)
+            try:
+                if is_shared:
+                    self._look(await threads.run(agents.last_events, context, tuple(self._open)))
+                if loop.time() >= check_in_at and self._open:
+                    check_in_at = loop.time() + CHECK_IN_S
+                    asked = tuple(self._open.items())
+                    welcome = await threads.run(agents.seen, context, tuple(client for client, _ in asked))
+                    self._dismiss(asked, welcome)
+            except Exception:  # one bad round must not leave every agent unheard of
+                log.exception("The agents on the event streams could not be checked in; the next round follows")
+
+    def _look(self, last: dict[str, int]) -> None:
+        for client, seq in last.items():
+            if client in self._open:
+                self._open[client].look(seq)
+
+    @staticmethod
+    def _dismiss(asked: tuple[tuple[str, Stream], ...], welcome: frozenset[str]) -> None:
+        for client, stream in asked:
+            if client not in welcome:
+                stream.end()
+
     def stop(self) -> None:
         """End every stream, so the server can."""
         self.stopping.set()
+        if self._keeper is not None:
+            self._keeper.cancel()
         for stream in tuple(self._open.values()):
             stream.end()
 
@@ -62,8 +104,8 @@ class Stream:
     """One agent's wish to hear of events after a cursor."""
 
     def __init__(self, context: Context, threads: Threads, caller: Caller, client: str, after: int) -> None:
-        self._context = context
-        self._threads = threads
+        self.context = context
+        self.threads = threads
         self._caller = caller
         self._client = client
         self._acknowledged = after  # by the agent; what is written to a connection has not arrived yet
@@ -71,13 +113,16 @@ class Stream:
         self._sent = 0
         self._rung = asyncio.Event()
         self._ended = False
-        # Another replica's bell is not heard here, so with a shared database it looks by itself.
-        self._look_s = KEEP_S if context.config.database_url.startswith("sqlite") else 1.0
 
     def end(self) -> None:
         """Let the reader go at its next step."""
         self._ended = True
         self._rung.set()
+
+    def look(self, last: int) -> None:
+        """Read again if the agent was told something after what was read."""
+        if last > self._after:
+            self._rung.set()
 
     async def follow(self, streams: Streams) -> AsyncIterator[bytes]:
         """Server-sent events until the agent goes, a newer stream comes, or the engine stops."""
@@ -98,12 +143,12 @@ class Stream:
             if events := await self._read():
                 self._sent += len(events)
                 yield b"".join(_encode(event) for event in events)
-            else:
-                await self._wait(min(self._look_s, keep_at - loop.time()))
-            if loop.time() >= keep_at:
-                keep_at = loop.time() + KEEP_S
-                await self._check_in()
-                yield b": keep\n\n"
+                continue
+            while not self._rung.is_set():  # what has not rung need not be read
+                await self._wait(keep_at - loop.time())
+                if loop.time() >= keep_at:
+                    keep_at = loop.time() + KEEP_S
+                    yield b": keep\n\n"
 
     async def poll(self, streams: Streams, wait_s: float) -> list[dict[str, Any]]:
         """What came after the cursor, waiting up to `wait_s` seconds for the first of it."""
@@ -117,12 +162,12 @@ class Stream:
                 left = until - loop.time()
                 if events or left <= 0 or self._ended or streams.stopping.is_set():
                     return events
-                await self._wait(min(left, self._look_s))
+                await self._wait(left)
 
     async def _read(self) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = await self._threads.run(
+        events: list[dict[str, Any]] = await self.threads.run(
             agents.events,
-            self._context,
+            self.context,
             self._caller,
             self._client,
             self._after,
@@ -134,7 +179,7 @@ class Stream:
         return events
 
     async def _check_in(self, *, closed: bool = False) -> None:
-        await self._threads.run(agents.checkin, self._context, self._caller, self._client, closed=closed)
+        await self.threads.run(agents.checkin, self.context, self._caller, self._client, closed=closed)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
@@ -144,7 +189,7 @@ class Stream:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._rung.set)
 
-        with self._context.bell.listen(self._client, heard):
+        with self.context.bell.listen(self._client, heard):
             yield
 
     async def _wait(self, seconds: float) -> None:

@@ -96,9 +96,11 @@ def after(status: str, move: Move, *, job: str) -> Status:
 class TaskStatus(StrEnum):
     """Where one task of a job stands."""
 
-    PENDING = "pending"  # the receiver must choose a folder
+    PENDING = "pending"  # shown while the receiver must choose a folder, never stored
     QUEUED = "queued"
-    EXECUTING = "executing"
+    EXECUTING = (
+        "executing"  # shown while the job runs, never stored: a job of a million tasks starts and pauses at once
+    )
     FAILED = "failed"
     ONHOLD = "onhold"
     EXCLUDED = "excluded"
@@ -109,7 +111,7 @@ class TaskStatus(StrEnum):
 TASK_WRITABLE = frozenset(
     {TaskStatus.QUEUED, TaskStatus.ONHOLD, TaskStatus.EXCLUDED, TaskStatus.FAILED, TaskStatus.DONE}
 )
-# What the next transfer takes along.
-TASK_WANTED = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.EXECUTING)
+# What the next transfer takes along, and what is under way while the job runs.
+TASK_WANTED = (TaskStatus.QUEUED,)
 # What a retry of the job queues again.
-TASK_RETRIED = (TaskStatus.FAILED, TaskStatus.EXECUTING)
+TASK_RETRIED = (TaskStatus.FAILED,)

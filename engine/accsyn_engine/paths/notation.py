@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from accsyn_engine.paths.errors import PathError, PlaceholderError, UnknownPartyError
 from accsyn_engine.paths.relative import clean, is_windows, refuse_unwritable
+from accsyn_engine.paths.sequences import read_sequence
 
 DEFAULT_SHARE = "(default)"
 MAIN_SITE = frozenset({"hq", "organization"})  # besides the workspace's own code
@@ -56,7 +57,6 @@ _SHARE_WORDS = {
 }
 SHARE_KINDS = frozenset(_SHARE_WORDS.values())
 _SHARE = re.compile(rf"({'|'.join(_SHARE_WORDS)})=([^/\\:]*)[/\\:]?", re.IGNORECASE)
-_SEQUENCE = re.compile(r"%0?\d*d|##|\[\d+-\d+\]$")
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
@@ -136,6 +136,25 @@ def parse(text: str, known: KnownNames) -> Endpoint:
     if colon:
         raise UnknownPartyError(text=text, party=before)
     return Endpoint(NOBODY, _path(text, text))
+
+
+_PLAIN = re.compile(r"[\w +-][\w .+-]*", re.ASCII)  # a name that means nothing but itself wherever it stands
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can be read by itself, see `inside`."""
+    return _PLAIN.fullmatch(name) is not None
+
+
+def inside(folder: Endpoint, name: str) -> Endpoint:
+    """Read a plain name below a folder that was read already: `parse` of both together, at a fraction of its cost.
+
+    The folder was written with a separator at its end and names a path.
+    """
+    path = folder.path
+    relative = f"{path.relative}/{name}" if path.relative else name
+    here = Path(path.kind, path.root, relative, False, path.is_dated, _is_sequence(name))
+    return Endpoint(folder.party, here)
 
 
 def _is_path_only(text: str) -> bool:
@@ -268,4 +287,4 @@ def _place(kind: PathKind, root: str, written: str, text: str) -> Path:
 
 
 def _is_sequence(relative: str) -> bool:
-    return _SEQUENCE.search(relative.rpartition("/")[2]) is not None
+    return read_sequence(relative.rpartition("/")[2]) is not None

@@ -12,7 +12,8 @@ from accsyn_engine.paths.errors import LeavesFolderError, PathError
 
 LONGEST = 8192  # characters; longer than any path of Windows or POSIX
 
-# Control characters end up in logs, mails and terminals; lone surrogates have no UTF-8 form.
+# Control characters end up in logs, mails and terminals; lone surrogates have no UTF-8 form. The categories Cc and Cs.
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _REFUSED = {"Cc": "it contains the control character {char}", "Cs": "it contains {char}, which is half a character"}
 
 
@@ -20,10 +21,10 @@ def refuse_unwritable(text: str) -> None:
     """Raise PathError for what no path may contain: NUL, control characters, half characters; or for its length."""
     if len(text) > LONGEST:
         raise PathError(text=text[:40] + "...", reason=f"it is longer than {LONGEST} characters")
-    for char in text:
-        refusal = _REFUSED.get(unicodedata.category(char))
-        if refusal is not None:
-            raise PathError(text=text, reason=refusal.format(char=f"U+{ord(char):04X}"))
+    found = _UNWRITABLE.search(text)
+    if found is not None:
+        refusal = _REFUSED[unicodedata.category(found[0])]
+        raise PathError(text=text, reason=refusal.format(char=f"U+{ord(found[0]):04X}"))
 
 
 def normalise(relative: str) -> str:
@@ -63,6 +64,13 @@ def map_code(volume_code: str) -> str:
 def is_windows(path: str) -> bool:
     """Whether a path is absolute the way Windows writes it: a drive, or a server and its share."""
     return re.match(r"[A-Za-z]:(?:[\\/]|$)|\\\\|//", path) is not None
+
+
+def parent(path: str) -> str:
+    """Give the folder of a path of either platform, in the path's own writing; a root stays whole."""
+    folder = path[: len(path) - len(basename(path))]
+    bare = folder.rstrip("/" if path.startswith("/") else "/\\")
+    return folder if not bare or bare.endswith(":") else bare
 
 
 def basename(path: str) -> str:

@@ -5,7 +5,7 @@ Services hand in a table of fields: `{"code": Text(user.c.code), "created": Date
 
 from __future__ import annotations
 
-from accsyn_engine.query.compile import compile_query, compile_tree
+from accsyn_engine.query.compile import compile_query, compile_tree, names_one
 from accsyn_engine.query.errors import QueryError, UnknownAttributeError
 from accsyn_engine.query.fields import Date, Field, Fields, Flag, Number, Path, Reference, Text
 from accsyn_engine.query.functions import fold, register_functions
@@ -32,6 +32,7 @@ __all__ = [
     "compile_query",
     "compile_tree",
     "fold",
+    "names_one",
     "parse",
     "register_functions",
 ]

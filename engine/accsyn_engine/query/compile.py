@@ -18,7 +18,7 @@ from sqlalchemy import Text as SqlText
 
 from accsyn_engine.query.errors import QueryError, UnknownAttributeError
 from accsyn_engine.query.fields import Column, Date, Field, Fields, Flag, Number, Path, Reference, Text
-from accsyn_engine.query.functions import fold, search
+from accsyn_engine.query.functions import fold, folded, search
 from accsyn_engine.query.parser import And, Bareword, Comparison, Node, Operator, Or, parse
 
 Condition = ColumnElement[bool]
@@ -49,6 +49,29 @@ def compile_tree(node: Node, fields: Fields, *, bare: tuple[str, ...] = ()) -> C
     return _comparison(node, fields)
 
 
+def names_one(text: str, fields: Fields, *, bare: tuple[str, ...] = ()) -> bool:
+    """Whether a query asks for one value of what an index finds, so that hardly a row is left to look at."""
+    return _names_one(parse(text).where, fields, bare)
+
+
+def _names_one(node: Node, fields: Fields, bare: tuple[str, ...]) -> bool:
+    match node:
+        case And(parts):
+            return any(_names_one(part, fields, bare) for part in parts)
+        case Or(parts):
+            return all(_names_one(part, fields, bare) for part in parts)
+        case Bareword():
+            return all(_is_indexed(fields.get(name)) for name in bare)
+    is_value = node.operator in {Operator.EQUAL, Operator.IN} and not node.is_negated
+    return (
+        is_value and all(node.items or (node.value,)) and "*" not in node.value and _is_indexed(fields[node.attribute])
+    )
+
+
+def _is_indexed(field: Field | None) -> bool:
+    return isinstance(field, Text) and (field.folded is not None or _is_id(field.column))
+
+
 def _bareword(text: str, fields: Fields, bare: tuple[str, ...]) -> Condition:
     if not bare:
         raise QueryError(reason=f"{text!r} is a value by itself; write an attribute and an operator before it")
@@ -64,7 +87,7 @@ def _comparison(asked: Comparison, fields: Fields) -> Condition:
 
 
 def _text(field: Text, asked: Comparison) -> Condition:
-    return _text_column(field.column, _translated(asked, field.words))
+    return _text_column(field.column, _translated(asked, field.words), field.folded)
 
 
 def _path(field: Path, asked: Comparison) -> Condition:
@@ -96,32 +119,37 @@ def _with(asked: Comparison, value: str, items: tuple[str, ...]) -> Comparison:
     return Comparison(asked.attribute, asked.operator, value, asked.is_negated, items)
 
 
-def _text_column(column: Column, asked: Comparison) -> Condition:
+def _text_column(column: Column, asked: Comparison, stored: Column | None = None) -> Condition:
+    """Compare text; `stored` is the column that holds it without case, where there is one."""
     match asked.operator:
         case Operator.EQUAL:
-            return _equals(column, asked.value)
+            return _equals(column, asked.value, stored)
         case Operator.IN:
-            return _in(column, asked.items)
+            return _in(column, asked.items, stored)
         case Operator.CONTAINS:
-            return _like(column, f"%{_escaped(asked.value)}%")
+            return _like(column, f"%{_escaped(asked.value)}%", stored)
         case Operator.MATCHES:
             return search(column, asked.value)
         case ordering:
-            return _as_condition(_ORDERINGS[ordering](fold(column), _folded(asked.value)))
+            left, right = _without_case(column, asked.value, stored)
+            return _as_condition(_ORDERINGS[ordering](left, right))
 
 
-def _equals(column: Column, value: str) -> Condition:
+def _equals(column: Column, value: str, stored: Column | None = None) -> Condition:
     if not value:
         return func.coalesce(column, "") == ""
     if "*" in value:
-        return _like(column, re.sub("[*]+", "%", _escaped(value)))
-    return _in(column, (value,))
+        return _like(column, re.sub("[*]+", "%", _escaped(value)), stored)
+    return _in(column, (value,), stored)
 
 
-def _in(column: Column, items: tuple[str, ...]) -> Condition:
+def _in(column: Column, items: tuple[str, ...], stored: Column | None = None) -> Condition:
     named = [item for item in items if item]
+    listed: Condition
     if _is_id(column):
         listed = column.in_([item.lower() for item in named])
+    elif stored is not None:
+        listed = stored.in_([folded(item) for item in named]) if len(named) != 1 else stored == folded(named[0])
     else:
         listed = fold(column).in_([_folded(item) for item in named])
     return or_(listed, _equals(column, "")) if "" in items else listed
@@ -132,8 +160,16 @@ def _is_id(column: Column) -> bool:
     return isinstance(column, StoredColumn) and (column.primary_key or bool(column.foreign_keys))
 
 
-def _like(column: Column, pattern: str) -> Condition:
-    return fold(column).like(_folded(pattern), escape="!")
+def _like(column: Column, pattern: str, stored: Column | None = None) -> Condition:
+    left, right = _without_case(column, pattern, stored)
+    return left.like(right, escape="!")
+
+
+def _without_case(column: Column, value: str, stored: Column | None) -> tuple[Column, Column]:
+    """Both sides of a comparison: what is stored without case is compared with what was folded the same way."""
+    if stored is None:
+        return fold(column), _folded(value)
+    return stored, literal(folded(value), SqlText)
 
 
 def _escaped(value: str) -> str:
@@ -288,7 +324,7 @@ def _names(field: Reference, asked: Comparison, name: str) -> Condition:
 
 def _spelled(field: Reference, asked: Comparison) -> Condition:
     # By itself: the list that is searched may be of the same table.
-    ids = field.spelled(lambda column: _text_column(column, asked)).correlate(None)
+    ids = field.spelled(lambda column, stored=None: _text_column(column, asked, stored)).correlate(None)
     return field.column.in_(ids)
 
 

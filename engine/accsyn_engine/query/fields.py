@@ -9,15 +9,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select
 
 Column = ColumnElement[Any]
-Spelled = Callable[[Column], ColumnElement[bool]]  # compares a column with what was written in the query
+# Compares a column with what was written in the query; the second one, if any, holds the first without case.
+Spelled = Callable[..., ColumnElement[bool]]
 
 
 @dataclass(frozen=True)
 class Text:
-    """Words; `words` maps other spellings, in lower case, to what is stored."""
+    """Words; `words` maps other spellings, in lower case, to what is stored.
+
+    `folded` is a column that holds the same without case, as `functions.folded` makes it: an index on it finds a value.
+    """
 
     column: Column
     words: Mapping[str, str] = field(default_factory=dict)
+    folded: Column | None = None
 
 
 @dataclass(frozen=True)

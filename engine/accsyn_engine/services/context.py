@@ -19,6 +19,7 @@ from accsyn_engine.clock import Clock
 from accsyn_engine.config import EngineConfig
 from accsyn_engine.ids import Ids
 from accsyn_engine.services.moving.pace import Pace
+from accsyn_engine.services.people.remembered import Remembered
 from accsyn_engine.store.database import Database
 
 DISPATCH = "dispatch"
@@ -98,6 +99,7 @@ class Context:
     config: EngineConfig
     keys: KeyDigest
     pace: Pace = field(default_factory=Pace)
+    callers: Remembered[Caller] = field(default_factory=Remembered)
 
     @contextmanager
     def reading(self) -> Iterator[Work]:

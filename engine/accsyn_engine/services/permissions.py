@@ -67,6 +67,11 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "client.update": EVERYBODY,
     "client.delete": EVERYBODY,
     "workspace.find": EVERYBODY,
+    "workspace.update": ADMIN,
+    "site.find": ELEVATED,
+    "site.create": ADMIN,
+    "site.update": ADMIN,
+    "site.delete": ADMIN,
     "setting.get": EVERYBODY,
     "setting.put": EVERYBODY,  # of one's own jobs; everything else is the admin's
     "setting.delete": EVERYBODY,

@@ -37,6 +37,7 @@ class Database:
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._turn = threading.Lock()
         self._writer_thread: int | None = None
+        self.changes = 0  # transactions this process has carried out: what was read before the last one may be old
         if self.is_sqlite:
             if not parsed.database or parsed.database == ":memory:":
                 raise DatabaseUnusableError(url=url, why="SQLite needs a file")
@@ -66,6 +67,7 @@ class Database:
         if not self.is_sqlite:
             with self._writer.begin() as connection:
                 yield connection
+            self.changes += 1
             return
         if self._writer_thread == threading.get_ident():
             raise RuntimeError("a transaction is open in this thread already; hand its connection on instead")
@@ -74,6 +76,7 @@ class Database:
             try:
                 with self._writer.begin() as connection:
                     yield connection
+                self.changes += 1
             finally:
                 self._writer_thread = None
 

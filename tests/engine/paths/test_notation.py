@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accsyn_engine.paths import (
     Endpoint,
@@ -13,6 +15,8 @@ from accsyn_engine.paths import (
     PathKind,
     PlaceholderError,
     UnknownPartyError,
+    inside,
+    is_plain,
     parse,
 )
 
@@ -184,3 +188,41 @@ def test_a_path_knows_its_last_name() -> None:
     assert parse("share=p/a/b", KNOWN).path.name == "b"
     assert parse("share=p", KNOWN).path.name == ""
     assert not parse("share=p", KNOWN).path.is_local
+
+
+FOLDERS = st.lists(
+    st.sampled_from(
+        [
+            "geoscan",
+            "a@b.com",
+            "hq",
+            ":",
+            "/",
+            "\\",
+            "share=x",
+            "C:",
+            "client=c",
+            "site=hq",
+            "~",
+            "x",
+            ".",
+            "..",
+            "null",
+        ]
+    ),
+    min_size=1,
+    max_size=5,
+).map("".join)
+NAMES_BELOW = st.sampled_from(
+    ["plate.0001.exr", "x", "a b", "null", "geoscan", "-", "_x.", "1-2", "%04d", ".", "..", "~", "x:y", ""]
+)
+
+
+@given(folder=FOLDERS, name=NAMES_BELOW)
+def test_a_plain_name_below_a_folder_reads_as_both_written_together(folder: str, name: str) -> None:
+    try:
+        found = parse(f"{folder}/", KNOWN)
+    except PathError:
+        return
+    if is_plain(name) and found.path.kind is not PathKind.MIRROR:
+        assert inside(found, name) == parse(f"{folder}/{name}", KNOWN)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +25,18 @@ from sqlalchemy import (
 from accsyn_engine.query import compile_query
 from accsyn_engine.query.errors import QueryError, UnknownAttributeError
 from accsyn_engine.query.fields import Date, Fields, Flag, Number, Path, Reference, Text
-from accsyn_engine.query.parser import And, Bareword, Comparison, Node, Operator, Or
+from accsyn_engine.query.parser import And, Comparison, Node, Operator, Or
+from tests.engine.query.reference import (
+    ORDERINGS,
+    date_compared,
+    flag_compared,
+    holds,
+    number_compared,
+    path_compared,
+    text_compared,
+    values,
+    written,
+)
 
 METADATA = MetaData()
 PERSON = Table("person", METADATA, Column("id", String(24), primary_key=True), Column("code", String(254)))
@@ -289,78 +300,12 @@ def test_what_cannot_be_compared_says_what_can(query: str, reason: str) -> None:
     assert caught.value.message == f"The query cannot be understood: {reason}."
 
 
-# A second reading of the language in plain Python, and the compiled SQL held to it.
-
-
-def holds(node: Node, row: Row) -> bool:
-    match node:
-        case And(parts):
-            return all(holds(part, row) for part in parts)
-        case Or(parts):
-            return any(holds(part, row) for part in parts)
-        case Comparison():
-            return compared(node, row) is not node.is_negated
-        case Bareword():
-            raise NotImplementedError
-
-
 COLUMNS = {"user": "person_id"}
-ORDERINGS: dict[Operator, Callable[[Any, Any], bool]] = {
-    Operator.LESS: lambda a, b: a < b,
-    Operator.GREATER: lambda a, b: a > b,
-    Operator.AT_MOST: lambda a, b: a <= b,
-    Operator.AT_LEAST: lambda a, b: a >= b,
-}
 
 
 def compared(asked: Comparison, row: Row) -> bool:
     stored = row[COLUMNS.get(asked.attribute, asked.attribute)]
-    values = asked.items if asked.operator is Operator.IN else (asked.value,)
-    return any(COMPARED[asked.attribute](stored, asked.operator, value) for value in values)
-
-
-def text_compared(stored: str | None, operator: Operator, value: str) -> bool:
-    if operator in {Operator.EQUAL, Operator.IN} and value == "":
-        return not stored
-    if stored is None:
-        return False
-    mine, theirs = stored.lower(), value.lower()
-    if operator is Operator.EQUAL:
-        wild = ".*".join(re.escape(part) for part in theirs.split("*"))
-        return re.fullmatch(wild, mine, re.DOTALL) is not None
-    if operator is Operator.IN:
-        return mine == theirs
-    if operator is Operator.CONTAINS:
-        return theirs in mine
-    if operator is Operator.MATCHES:
-        return re.search(value, stored, re.IGNORECASE) is not None
-    return ORDERINGS[operator](mine, theirs)
-
-
-def path_compared(stored: str | None, operator: Operator, value: str) -> bool:
-    value = value.replace("\\", "/")
-    if operator is not Operator.CONTAINS:
-        value = "/".join(part for part in value.split("/") if part)
-    return text_compared(stored, operator, value)
-
-
-def number_compared(stored: int | None, operator: Operator, value: str) -> bool:
-    if stored is None:
-        return False
-    if operator in ORDERINGS:
-        return ORDERINGS[operator](stored, float(value))
-    return stored == float(value)
-
-
-def date_compared(stored: int | None, operator: Operator, value: str) -> bool:
-    if stored is None:
-        return False
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stored)).date().isoformat()
-    return ORDERINGS[operator](day, value) if operator in ORDERINGS else day == value
-
-
-def flag_compared(stored: bool | None, _operator: Operator, value: str) -> bool:
-    return stored is not None and str(stored).lower() == value
+    return any(COMPARED[asked.attribute](stored, asked.operator, value) for value in values(asked))
 
 
 def user_compared(stored: str | None, operator: Operator, value: str) -> bool:
@@ -417,20 +362,6 @@ TREES = st.recursive(
 )
 
 
-def written(node: Node) -> str:
-    match node:
-        case And(parts):
-            return "(" + " and ".join(map(written, parts)) + ")"
-        case Or(parts):
-            return "(" + " or ".join(map(written, parts)) + ")"
-        case Comparison(attribute, Operator.EQUAL, value, negated):
-            return f"{attribute}{'!=' if negated else '='}'{value}'"
-        case Comparison(attribute, operator, value, negated):
-            return f"{attribute} {'not ' if negated else ''}{operator} '{value}'"
-        case Bareword():
-            raise NotImplementedError
-
-
 STORED = st.fixed_dictionaries(
     {
         "name": st.none() | WORDS,
@@ -452,5 +383,7 @@ def test_the_compiled_query_means_what_its_second_reading_means(sqlite: Engine, 
         connection.execute(insert(PERSON), PEOPLE_ROWS)
         connection.execute(insert(THING), stored)
         query = written(tree)
-        assert found(connection, query) == {row["id"] for row in stored if holds(tree, row)}, query
+        assert found(connection, query) == {row["id"] for row in stored if holds(tree, partial(compared, row=row))}, (
+            query
+        )
         connection.rollback()

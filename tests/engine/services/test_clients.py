@@ -16,6 +16,7 @@ from accsyn_engine.services.errors import (
 from accsyn_engine.services.moving import agents, clients
 from accsyn_engine.services.people import users
 from accsyn_engine.services.records.fields import choice, flag, mapping, number, slug, text
+from accsyn_engine.store.schema import client
 from tests.engine.services.world import CERTIFICATE, Agent, World
 
 
@@ -46,28 +47,92 @@ def test_a_disabled_agent_stays_disabled_when_it_says_hello(world: World) -> Non
     clients.update(world.context, world.jennifer, workstation.id, {"status": "disabled"})
     workstation.hello()
     workstation.checkin()
-    assert clients.find(world.context, world.admin, Find())[0]["status"] == "disabled"
+    assert clients.find(world.context, world.admin, Find(query="status=disabled"))[0]["status"] == "disabled"
     clients.update(world.context, world.jennifer, workstation.id, {"status": "enabled", "metadata": {"room": 3}})
-    workstation.hello()
     [shown] = clients.find(world.context, world.admin, Find())
     assert (shown["status"], shown["metadata"]) == ("online", {"room": 3})
 
 
-def test_an_agent_is_forgotten_only_when_it_is_away_and_has_no_history(world: World) -> None:
+def test_whether_an_agent_is_there_and_whether_it_may_be_used_are_told_apart(world: World) -> None:
+    workstation = world.workstation()
+    world.clock.pass_s(50)
+    world.tick()
+    seen = []
+    for status in ("disabled", "online", "disabled"):
+        clients.update(world.context, world.jennifer, workstation.id, {"status": status})
+        seen.append(clients.find(world.context, world.jennifer, Find())[0]["status"])
+    assert seen == ["disabled-offline", "offline", "disabled-offline"]
+    assert len(clients.find(world.context, world.jennifer, Find(query="status=disabled-offline"))) == 1
+
+
+def test_a_job_goes_on_at_once_when_its_connected_agent_is_enabled_again(world: World) -> None:
+    world.share()
+    alpha, workstation = world.alpha(), world.workstation()
+    job = world.send()
+    for agent in (workstation, alpha):
+        world.met(workstation, alpha)
+        clients.deactivate(world.context, world.admin, agent.id)
+        world.clock.pass_s(2)
+        world.tick()
+        assert world.job(job)["status"] == "waiting"
+        clients.activate(world.context, world.admin, agent.id)
+        world.tick()
+        assert world.job(job)["status"] == "running"
+        transfer = workstation.hear("transfer.offer")[-1]["transfer"]
+        workstation.lose(transfer)
+        world.clock.pass_s(120)
+        alpha.checkin()
+        workstation.checkin()
+
+
+def test_what_a_client_may_not_have_written_is_named(world: World) -> None:
+    workstation = world.workstation()
+    with pytest.raises(BadValueError, match='"wan_ip"'):
+        clients.update(world.context, world.jennifer, workstation.id, {"wan_ip": "10.0.0.1"})
+
+
+def test_a_client_shows_what_it_said_of_itself(world: World) -> None:
+    told = {
+        "instance": "i",
+        "boot": "b",
+        "hostname": "h",
+        "host_ident": "0242ac110002",
+        "username": "jen",
+        "role": "app",
+    }
+    agents.hello(world.context, world.jennifer, told)
+    [shown] = clients.find(world.context, world.jennifer, Find(query="type=app and username=jen"))
+    assert (shown["type"], shown["host_ident"], shown["username"]) == (0, "0242ac110002", "jen")
+    assert {"parent", "metrics", "benchmark", "roles", "site_hr"} <= set(shown)
+
+
+def test_many_agents_are_checked_in_at_once_and_strangers_are_told_apart(world: World) -> None:
+    alpha, workstation = world.alpha(), world.workstation()
+    world.clock.pass_s(50)
+    world.tick()
+    assert agents.seen(world.context, (alpha.id, workstation.id, "0" * 24)) == {alpha.id, workstation.id}
+    assert {found["status"] for found in clients.find(world.context, world.admin, Find())} == {"online"}
+    users.update(world.context, world.admin, world.jennifer.user_id, {"status": "disabled"})
+    assert agents.seen(world.context, (alpha.id, workstation.id)) == {alpha.id}
+    assert set(agents.last_events(world.context, (alpha.id, "0" * 24))) == {alpha.id}
+
+
+def test_an_agent_is_forgotten_only_when_it_is_away_and_nothing_of_it_runs(world: World) -> None:
     world.share()
     alpha, workstation = world.alpha(), world.workstation("gda-ws2")
     with pytest.raises(NotAllowedNowError, match="online"):
         clients.delete(world.context, world.jennifer, workstation.id)
-    world.send()
-    world.met(workstation, alpha)
+    job = world.send()
+    transfer = world.met(workstation, alpha)
     world.clock.pass_s(50)
-    world.tick()
-    with pytest.raises(NotAllowedNowError, match="history"):
+    with world.context.changing() as work:
+        work.connection.execute(client.update().values(status="offline"))
+    with pytest.raises(NotAllowedNowError, match="not over yet"):
         clients.delete(world.context, world.jennifer, workstation.id)
-    unused = world.workstation("gda-ws3")
-    world.clock.pass_s(50)
-    world.tick()
-    assert clients.delete(world.context, world.jennifer, unused.id)
+    workstation.end(transfer)
+    alpha.end(transfer)
+    assert clients.delete(world.context, world.jennifer, workstation.id)
+    assert world.job(job)["status"] == "done"
     with pytest.raises(NotFoundError):
         clients.delete(world.context, world.jennifer, alpha.id)
 

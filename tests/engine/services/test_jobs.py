@@ -112,7 +112,7 @@ def test_sources_alone_are_mirrored_to_the_jobs_destination(world: World) -> Non
 
 def test_a_transfer_within_the_workspace_is_refused(world: World) -> None:
     world.share()
-    with pytest.raises(BadValueError, match="One end"):
+    with pytest.raises(BadValueError, match="a person, or two sites"):
         world.send(tasks=[{"source": SOURCE, "destination": "share=production/x"}])
 
 
@@ -213,7 +213,7 @@ def test_a_deleted_job_is_in_the_archive_and_stops(world: World) -> None:
     assert (archived["id"], archived["status"], archived["archived"]) == (job["id"], "aborted", True)
     assert alpha.progress(transfer)["state"] == "stopped"
     actions = [row["action"] for row in logs.find(world.context, world.admin, id=job["id"])]
-    assert actions == ["job.delete", "job.create"]
+    assert [action for action in actions if action != "job.status"] == ["job.delete", "job.create"]
 
 
 @pytest.mark.statement(36)

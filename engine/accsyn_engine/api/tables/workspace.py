@@ -9,13 +9,17 @@ from accsyn_engine.api.calls import Call
 from accsyn_engine.api.rows import Row, Rows, Shape
 from accsyn_engine.services import logs
 from accsyn_engine.services.moving import limits
-from accsyn_engine.services.records import catalog, workspaces
+from accsyn_engine.services.records import catalog, sites, workspaces
 
 
 def rows() -> Rows:
     """Every event of this family."""
     yield "GET", "workspace/find", Row("workspace.find", calls.find(workspaces.find))
-    yield "GET", "site/find", Row("workspace.find", calls.find(workspaces.sites))
+    yield "PUT", "workspace/edit", Row("workspace.update", calls.update(workspaces.update))
+    yield "GET", "site/find", Row("site.find", calls.find(sites.find))
+    yield "POST", "site/create", Row("site.create", calls.create(sites.create))
+    yield "PUT", "site/edit", Row("site.update", calls.update(sites.update))
+    yield "DELETE", "site/delete", Row("site.delete", calls.by_id(sites.delete), Shape.DONE)
     yield "GET", "engine/find", Row("workspace.find", calls.find(workspaces.engines))
     yield "GET", "entitytypes", Row("catalog.entitytypes", calls.plain(catalog.entitytypes), Shape.VALUE)
     attributes = calls.plain(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, insert, literal, or_, select, true
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
@@ -12,7 +12,7 @@ from accsyn_engine.paths import join, normalise
 from accsyn_engine.query.fields import Date, Flag, Path, Text
 from accsyn_engine.query.functions import fold
 from accsyn_engine.services import audit
-from accsyn_engine.services.access import revocation, rights
+from accsyn_engine.services.access import revocation, rights, seen, share_lists
 from accsyn_engine.services.context import Caller, Find, Work
 from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.people import letters, users
@@ -23,7 +23,7 @@ from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_share, to_user
 from accsyn_engine.services.records.rows import bare, require_share, require_user, user_by, volume_of
 from accsyn_engine.services.scripts import guarding
-from accsyn_engine.services.work.places import Place, place
+from accsyn_engine.services.work.places import Place
 from accsyn_engine.store.schema import acl, share, user
 
 ROWS = (
@@ -37,6 +37,13 @@ ROWS = (
     .join(user, user.c.id == acl.c.user_id)
     .join(share, share.c.id == acl.c.share_id)
 )
+
+
+def _named(kind: str, *parts: ColumnElement[str]) -> ColumnElement[str]:
+    """As people read it: `user:lisa@x.com[standard](6b05...)`."""
+    code, sort, number = parts
+    return literal(f"{kind}:") + code + literal("[") + sort + literal("](") + number + literal(")")
+
 
 _ENTITY = to_user(acl.c.user_id)
 
@@ -53,6 +60,11 @@ LISTING = Listing(
         "read": Flag(acl.c.read),
         "write": Flag(acl.c.write),
         "status": Text(acl.c.status),
+        "role": Text(user.c.role, users.ROLES),
+        "entity_hr": Text(_named("user", user.c.code, user.c.role, user.c.id)),
+        "target_hr": Text(_named("share", share.c.code, share.c.type, share.c.id)),
+        "modifier": Text(acl.c.modifier),
+        "modified": Date(acl.c.modified),
         "acknowledged": Flag(acl.c.acknowledged),
         "description": Text(acl.c.description),
         "creator": Text(acl.c.creator),
@@ -68,11 +80,13 @@ STATUSES = {"enabled": "enabled", "disabled": "disabled"}
 
 
 def visible_acls(caller: Caller) -> ColumnElement[bool]:
-    """Admins see all, employees their own and those of standard users, standard users their own."""
+    """Admins see all, others their own, employees also those of standard users on shares that they see."""
     if caller.is_admin:
         return true()
     own = acl.c.user_id == caller.user_id
-    return or_(own, user.c.role == "standard") if caller.role == "employee" else own
+    if caller.role != "employee":
+        return own
+    return or_(own, and_(user.c.role == "standard", share_lists.visible_shares(caller)))
 
 
 @reads("acl.find")
@@ -85,19 +99,31 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
 def grant(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     """Let a user read or write a path of a share; the same user, share and path again changes the grant there is.
 
-    `entity` is user:<id> or an address; an unknown address is invited unless `invite` is false.
+    `entity` is user:<id> or an address; an unknown address is invited unless `invite` is false. A disabled user or
+    share is enabled again by an admin's grant.
     """
     read, write = flag(data, "read", default="write" not in data), flag(data, "write", default=False)
     if not read and not write:
         raise BadValueError(what='A grant needs "read" or "write" to be true; to take access away, revoke it.')
-    target = require_share(work, _required(data, "target", "share"))
+    target = share_lists.require(work, caller, _required(data, "target", "share"))
     path = normalise(text(data, "path", longest=8192) or "")
     person = _person(work, caller, data)
     _check(work, caller, person, target, path, read=read, write=write)
+    if caller.is_admin:
+        _enable(work, caller, person, target)
     row = _upsert(work, caller, person, target, path=path, given={"read": read, "write": write}, data=data)
     told = {"user": person.code, "share": target.code, "path": path, "read": read, "write": write}
     audit.record(work, caller, "acl.grant", "acl", row.id, about=("user", person.id), **told)
     return entities.acl(row)
+
+
+def _enable(work: Work, caller: Caller, person: Row[Any], target: Row[Any]) -> None:
+    """What an admin grants is meant to work: the user and the share are enabled again."""
+    for table, kind, row in ((user, "user", person), (share, "share", target)):
+        if row.status != "enabled":
+            stamped = {"status": "enabled", "modified": work.now, "modifier": caller.code}
+            work.connection.execute(alter(table).where(table.c.id == row.id).values(stamped))
+            audit.record(work, caller, f"{kind}.update", kind, row.id, status="enabled")
 
 
 def _required(data: dict[str, Any], *field_names: str) -> str:
@@ -110,7 +136,7 @@ def _required(data: dict[str, Any], *field_names: str) -> str:
 def _person(work: Work, caller: Caller, data: dict[str, Any]) -> Row[Any]:
     reference = _required(data, "entity", "ident", "user")
     found = user_by(work, reference)
-    if found is not None and found.active:
+    if found is not None and found.active and users.may_manage(caller, found.role, found.id):
         return found
     if "@" not in reference or not flag(data, "invite", default=True):
         raise NotFoundError(kind="user", name=bare(reference))
@@ -126,7 +152,7 @@ def _check(
         guarding.refuse_grant(work, person.role, target, volume_of(work, target).id, below)
     if caller.is_admin:
         return
-    if not users.may_manage(caller, person.role, "") or target.type == "volume":
+    if person.role != "standard" or target.type == "volume":
         raise ForbiddenError(who=caller.code, what=f"grant {person.code} access to {target.code}")
     if person.status != "enabled" or target.status != "enabled":
         raise NotAllowedNowError(
@@ -246,10 +272,8 @@ def _lost(work: Work, caller: Caller, row: Row[Any]) -> None:
 @reads("acl.why")
 def why(work: Work, caller: Caller, user: str, path: str) -> dict[str, Any]:
     """Say whether a user may read and write a path of the workspace, and by which grants."""
-    person = require_user(work, user)
-    if not users.may_manage(caller, person.role, person.id):
-        raise ForbiddenError(who=caller.code, what=f"look into the access of {person.code}")
-    on = place(work, caller, path)
+    person = users.require(work, caller, user)
+    on = seen.place(work, caller, rights.of_caller(work, caller), path)
     verdict = rights.of_user(work, person.id, person.code, person.role).on(on.volume, on.path)
     reasons = list(verdict.reasons)
     return {"user": person.code, "path": path, "read": verdict.read, "write": verdict.write, "reasons": reasons}

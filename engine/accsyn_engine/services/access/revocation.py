@@ -78,6 +78,21 @@ def _uses(work: Work, row: Row[Any], volume: Row[Any], path: str, left: rights.R
     return False
 
 
+def moves_below(work: Work, row: Row[Any], volume: Row[Any], path: str) -> bool:
+    """Whether a job has a task that lies below `path` of a volume."""
+    return any(
+        side["v"] == volume.id and is_below(side["rel"], path, bool(volume.case_sensitive))
+        for entry in transfers.task_ends(work, row.id, task.c.status != TaskStatus.EXCLUDED)
+        for side, _ in _sides(entry)
+    )
+
+
+def rights_changed(work: Work, caller: Caller, person: Row[Any]) -> None:
+    """Stop the person's jobs for which they have no longer the rights, wherever on the workspace's volumes."""
+    for volume in work.connection.execute(select(share).where(share.c.type == "volume")).all():
+        grant_lost(work, caller, person, volume.id, path="", shown=volume.code)
+
+
 def _sides(entry: Row[Any]) -> list[tuple[dict[str, Any], str]]:
     both = ((entry.source, "read"), (entry.destination, "write"))
     return [(side, right) for side, right in both if side["kind"] == "volume"]

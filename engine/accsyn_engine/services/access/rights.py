@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, or_, select
+from sqlalchemy import Row, Select, and_, exists, func, or_, select
 
 from accsyn_engine.acl import Grant, GrantColumns, Person, Verdict, verdict, volume_path
-from accsyn_engine.paths import join
+from accsyn_engine.paths import join, read_sequence
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import PathRefusedError
 from accsyn_engine.services.scripts.guarding import Guarded, guarded
 from accsyn_engine.services.work.places import Place
 from accsyn_engine.store.schema import acl, share
 
-COUNTS = and_(acl.c.status == "enabled", share.c.status == "enabled", share.c.active)
+_volume = share.alias("grants_volume")
+_volume_is_out = exists().where(
+    _volume.c.id == share.c.parent_id, or_(_volume.c.status != "enabled", _volume.c.active.is_(False))
+)
+COUNTS = and_(acl.c.status == "enabled", share.c.status == "enabled", share.c.active, ~_volume_is_out)
 
 GRANTS = GrantColumns(
     rows=acl.join(share, share.c.id == acl.c.share_id),
@@ -44,6 +48,15 @@ class Rights:
             reason = "only admins write where hook scripts lie"
             return replace(found, write=False, reasons=(*found.reasons, reason))
         return found
+
+    def has_any(self, volume_id: str) -> bool:
+        """Whether anything on a volume is granted."""
+        return any(grant.volume == volume_id for grant in self.grants)
+
+    def on_frames(self, place: Place) -> bool:
+        """Whether a place's name stands for the frames of a sequence: they lie beside it, in a folder one may read."""
+        folder, _, name = place.path.rpartition("/")
+        return read_sequence(name) is not None and self.on(place.volume, folder).read
 
     def require(self, right: str, place: Place) -> None:
         """Raise PathRefusedError unless the person has `right` ("read" or "write") on a place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, insert, literal, or_, select, true
 from sqlalchemy import delete as erase
 
 from accsyn_engine.query.fields import Date, Flag, Path, Text
@@ -16,8 +16,8 @@ from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_share, to_user
-from accsyn_engine.services.records.rows import by_id, require_share, volume_of
-from accsyn_engine.store.schema import acl, client, share, user, volume_server
+from accsyn_engine.services.records.rows import bare, by_id, require_share, volume_of
+from accsyn_engine.store.schema import acl, client, share, site, user, volume_server
 
 TYPES = {
     "volume": "volume",
@@ -32,16 +32,22 @@ KINDS = frozenset({"share", "workarea", "volume", "folder", "home", "collection"
 
 _parent = share.alias("parent")
 _owner = user.alias("owner")
+_held, _holding = share.alias("held"), acl.alias("holding")
 _online = exists().where(
     volume_server.c.volume_id == func.coalesce(share.c.parent_id, share.c.id),
     client.c.id == volume_server.c.client_id,
     client.c.status == "online",
+    client.c.enabled,
 )
 
 ROWS = (
     select(share, _parent.c.code.label("parent_code"), _owner.c.code.label("user_code"), _online.label("online"))
     .outerjoin(_parent, _parent.c.id == share.c.parent_id)
     .outerjoin(_owner, _owner.c.id == share.c.user_id)
+)
+
+_STATUS_HR = case(
+    (_online, share.c.status), (share.c.status == "enabled", literal("offline")), else_=literal("disabled-offline")
 )
 
 LISTING = Listing(
@@ -56,6 +62,10 @@ LISTING = Listing(
         "user": to_user(share.c.user_id),
         "default": Flag(share.c.is_default),
         "status": Text(share.c.status),
+        "status_hr": Text(_STATUS_HR),
+        "parent_hr": Text(_parent.c.code),
+        "user_hr": Text(_owner.c.code),
+        "modifier": Text(share.c.modifier),
         "description": Text(share.c.description),
         "creator": Text(share.c.creator),
         "created": Date(share.c.created),
@@ -69,14 +79,51 @@ LISTING = Listing(
 
 
 def visible_shares(caller: Caller) -> ColumnElement[bool]:
-    """Say in SQL which shares a caller sees: see the table of roles."""
+    """Say in SQL which shares a caller sees.
+
+    Admins see all; employees what is granted to them, their home, collections, and on volumes where anything is granted
+    to them the folders and the homes of standard users; standard users what is granted and in use, volumes never.
+    """
     if caller.is_admin:
         return true()
-    granted = exists().where(acl.c.share_id == share.c.id, acl.c.user_id == caller.user_id, acl.c.status == "enabled")
+    mine = _mine(caller)
+    granted = exists().where(_holding.c.share_id == share.c.id, mine)
     if caller.role == "standard":
         return and_(granted, share.c.status == "enabled", share.c.type != "volume")
-    homes = or_(share.c.user_id == caller.user_id, _owner.c.role == "standard")
-    return or_(granted, share.c.type.in_(("folder", "collection")), and_(share.c.type == "home", homes))
+    of_vendor = exists().where(_owner.c.id == share.c.user_id, _owner.c.role == "standard").correlate(share)
+    on_my_volume = exists().where(
+        _holding.c.share_id == _held.c.id, mine, func.coalesce(_held.c.parent_id, _held.c.id) == share.c.parent_id
+    )
+    shared = and_(or_(share.c.type == "folder", and_(share.c.type == "home", of_vendor)), on_my_volume)
+    return or_(granted, share.c.user_id == caller.user_id, share.c.type == "collection", shared)
+
+
+def require(
+    work: Work, caller: Caller, reference: object, *, kinds: tuple[str, ...] = (), kind: str = "share"
+) -> Row[Any]:
+    """Read a share the caller may see, as `rows.require_share` does; raises NotFoundError."""
+    row = require_share(work, reference, kinds=kinds, kind=kind)
+    if not sees(work, caller, row):
+        raise NotFoundError(kind=kind, name=bare(reference))
+    return row
+
+
+def knows_volume(work: Work, caller: Caller, volume: Row[Any]) -> bool:
+    """Whether the caller sees a volume, or holds a grant on a share of it, which names its volume."""
+    below = exists().where(_held.c.parent_id == volume.id, _holding.c.share_id == _held.c.id, _mine(caller))
+    return sees(work, caller, volume) or bool(work.connection.execute(select(below)).scalar_one())
+
+
+def _mine(caller: Caller) -> ColumnElement[bool]:
+    return and_(_holding.c.user_id == caller.user_id, _holding.c.status == "enabled")
+
+
+def sees(work: Work, caller: Caller, row: Row[Any]) -> bool:
+    """Whether the caller sees a share: `visible_shares` for one row."""
+    return (
+        work.connection.execute(select(share.c.id).where(share.c.id == row.id, visible_shares(caller))).first()
+        is not None
+    )
 
 
 def kind_is(kind: str) -> ColumnElement[bool]:
@@ -98,13 +145,14 @@ def shown(work: Work, id: str) -> dict[str, Any]:
 
 
 @reads("share.servers")
-def servers(work: Work, _caller: Caller, id: str) -> list[dict[str, Any]]:
+def servers(work: Work, caller: Caller, id: str) -> list[dict[str, Any]]:
     """List the agents that serve a share's volume."""
-    volume = volume_of(work, require_share(work, id))
+    volume = volume_of(work, require(work, caller, id))
     rows = work.connection.execute(
-        select(client, user.c.code.label("user_code"))
+        select(client, user.c.code.label("user_code"), site.c.code.label("site_code"))
         .join(volume_server, volume_server.c.client_id == client.c.id)
         .join(user, user.c.id == client.c.user_id)
+        .outerjoin(site, site.c.id == client.c.site_id)
         .where(volume_server.c.volume_id == volume.id)
         .order_by(client.c.created)
     )
@@ -137,7 +185,9 @@ def serve(work: Work, volume_id: str, client_id: str) -> None:
         select(volume_server).where(volume_server.c.volume_id == volume_id, volume_server.c.client_id == client_id)
     ).first()
     if known is None:
-        work.connection.execute(insert(volume_server).values(volume_id=volume_id, client_id=client_id))
+        site_id = work.connection.execute(select(client.c.site_id).where(client.c.id == client_id)).scalar()
+        row = {"volume_id": volume_id, "client_id": client_id, "site_id": site_id}
+        work.connection.execute(insert(volume_server).values(row))
     wake(work, volume_id)
 
 

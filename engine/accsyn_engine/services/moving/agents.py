@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, insert, or_, select
@@ -16,6 +17,7 @@ from accsyn_engine.services.moving import events as told
 from accsyn_engine.services.moving.asking import topic
 from accsyn_engine.services.moving.dispatch import has_progressed
 from accsyn_engine.services.permissions import reads, waits, writes
+from accsyn_engine.services.records import sites
 from accsyn_engine.services.records.fields import choice, flag, text, texts
 from accsyn_engine.services.records.rows import by_id, share_by, workspace_row
 from accsyn_engine.services.scripts import hook_input, hook_phase
@@ -23,8 +25,9 @@ from accsyn_engine.services.scripts.hook_ends import end_run, start_run
 from accsyn_engine.services.work import outcomes
 from accsyn_engine.store.schema import agent_request, client, client_event, hook_run, transfer, user
 
-ROLES = {"server": "server", "client": "client"}
-SERVER, USER_SERVER = 1, 2
+ROLES = {"app": 0, "server": 1, "client": 2, "browser": 3}  # what an agent says it is: the type it has
+SERVER = 1
+AT_ONCE = 500  # agents a statement
 CHECKIN_MS = 5_000  # a check-in is written down at most this often
 CLOSED_MS = 25_000  # an agent whose stream closed is offline 20 s later: so much older is its check-in made
 
@@ -32,7 +35,7 @@ CLOSED_MS = 25_000  # an agent whose stream closed is offline 20 s later: so muc
 @writes("agent.hello")
 def hello(work: Work, caller: Caller, data: dict[str, Any]) -> dict[str, Any]:
     """Meet an agent that has started, or that has lost us: note what it is, end what an older start left."""
-    role = choice(data, ("role",), ROLES, default="client")
+    role = choice(data, ("role",), {name: name for name in ROLES}, default="client")
     if role == "server" and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what="run an agent with the role server")
     boot = _required(data, "boot")
@@ -73,11 +76,16 @@ def _known(work: Work, caller: Caller, instance: str) -> Row[Any] | None:
 
 
 def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any], *, role: str, boot: str) -> str:
+    site_id = _site(work, caller, row, is_server=role == "server")
     values = {
         "code": text(data, "hostname", longest=254) or "unnamed",
-        "type": SERVER if role == "server" else USER_SERVER,
+        "type": ROLES[role],
+        "roles": roles_of(ROLES[role], site_id),
+        "site_id": site_id,
+        "host_ident": text(data, "host_ident", longest=64) or "",
+        "username": text(data, "username", longest=254) or "",
         "boot": boot,
-        "status": "disabled" if row is not None and row.status == "disabled" else "online",
+        "status": "online",
         "os": text(data, "os", longest=64) or "",
         "version": text(data, "version", longest=64) or "",
         "address": caller.address[:64],
@@ -95,6 +103,20 @@ def _write(work: Work, caller: Caller, row: Row[Any] | None, data: dict[str, Any
     told_of = {"code": values["code"], "role": role}
     audit.record(work, caller, "client.registered", "client", new, about=("user", caller.user_id), **told_of)
     return new
+
+
+def _site(work: Work, caller: Caller, row: Row[Any] | None, *, is_server: bool) -> str | None:
+    """A server stays at the site it was given; everybody else is where they call from."""
+    if is_server and row is not None:
+        return None if row.site_id is None else str(row.site_id)
+    return sites.main_as_none(sites.of_address(work, caller.address))
+
+
+def roles_of(type_: int, site_id: str | None) -> str:
+    """What a client is there for, as the accsyn protocol lists it."""
+    if type_ != SERVER:
+        return ""
+    return "storage" if site_id is None else "storage,site"
 
 
 def _maps(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -193,6 +215,41 @@ def _filled(work: Work, kind: str, data: dict[str, Any]) -> dict[str, Any] | Non
     return hook_input.event(work, data) if kind == "hook.run" else data
 
 
+def seen(context: Context, clients: Sequence[str]) -> frozenset[str]:
+    """Note that all these agents are there, in one transaction; gives those that are still welcome."""
+    welcome: set[str] = set()
+    with context.changing() as work:
+        for start in range(0, len(clients), AT_ONCE):
+            welcome |= _seen(work, clients[start : start + AT_ONCE])
+    return frozenset(welcome)
+
+
+def _seen(work: Work, clients: Sequence[str]) -> set[str]:
+    enters = select(user.c.id).where(user.c.status == "enabled", user.c.active)
+    rows = work.connection.execute(
+        select(client).where(client.c.id.in_(clients), client.c.user_id.in_(enters)).order_by(client.c.id)
+    ).all()
+    there = client.c.id.in_([row.id for row in rows if row.status == "online"])
+    work.connection.execute(alter(client).where(there).values(last_checkin=work.now))
+    for row in rows:
+        if row.status != "online":
+            _note(work, row, work.now)
+    return {row.id for row in rows}
+
+
+def last_events(context: Context, clients: Sequence[str]) -> dict[str, int]:
+    """The number of the last event each of these agents has been given."""
+    found: dict[str, int] = {}
+    with context.reading() as work:
+        for start in range(0, len(clients), AT_ONCE):
+            chosen = client.c.id.in_(clients[start : start + AT_ONCE])
+            found |= {
+                row.id: row.event_seq
+                for row in work.connection.execute(select(client.c.id, client.c.event_seq).where(chosen))
+            }
+    return found
+
+
 @waits("agent.checkin")
 def checkin(context: Context, caller: Caller, client: str, closed: bool = False) -> None:
     """Note that an agent is there, or that its stream has just closed."""
@@ -200,7 +257,7 @@ def checkin(context: Context, caller: Caller, client: str, closed: bool = False)
         row = _own(work, caller, client)
         at = work.now - CLOSED_MS if closed else work.now
         is_fresh = not closed and row.status != "offline" and row.last_checkin > work.now - CHECKIN_MS
-    if is_fresh or row.status == "disabled":
+    if is_fresh:
         return
     with context.changing() as work:
         _note(work, row, at)

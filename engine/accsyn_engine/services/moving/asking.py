@@ -14,12 +14,15 @@ from accsyn_engine.store.schema import agent_request, client, volume_server
 TOLD_MS = 24 * 3600 * 1000  # how long an agent that is away may take over something nobody waits for
 
 
-def servers_of(work: Work, volume_id: str) -> list[Row[Any]]:
-    """Read the agents that serve a volume and are not disabled: online first, then the one seen last."""
+def servers_of(work: Work, volume_id: str, site_id: str | None = None) -> list[Row[Any]]:
+    """Read the agents that serve a volume at a site (None: the main one) and are not disabled.
+
+    Those that are online come first, then the one seen last.
+    """
     rows = work.connection.execute(
         select(client)
         .join(volume_server, volume_server.c.client_id == client.c.id)
-        .where(volume_server.c.volume_id == volume_id, client.c.status != "disabled")
+        .where(volume_server.c.volume_id == volume_id, volume_server.c.site_id == site_id, client.c.enabled)
         .order_by(client.c.last_checkin.desc(), client.c.id)
     ).all()
     return sorted(rows, key=lambda row: row.status != "online")

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy import update as alter
 
-from accsyn_engine.jobs.states import Status, TaskStatus
+from accsyn_engine.jobs.states import TASK_WANTED, Status
 from accsyn_engine.services.context import Work
 from accsyn_engine.services.errors import BadValueError, NotFoundError, StaleAgentError
 from accsyn_engine.services.moving import events, limits, lines, probing, transfers
@@ -132,7 +132,7 @@ def tasks(work: Work, machine: Row[Any], transfer_id: str, after: int, limit: in
     row = require(work, machine, transfer_id)
     page = work.connection.execute(
         select(task.c.seq, task.c.id, task.c.source, task.c.destination)
-        .where(task.c.job_id == row.job_id, task.c.seq > after, task.c.status == TaskStatus.EXECUTING)
+        .where(task.c.job_id == row.job_id, task.c.seq > after, task.c.status.in_(TASK_WANTED))
         .order_by(task.c.seq)
         .limit(limit + 1)
     ).all()
@@ -157,13 +157,14 @@ def _rooted(side: dict[str, Any], codes: dict[str, str], *, mapped: set[str] | f
     What goes to a machine that maps the volume lands there, mirrored; a relative path is for the others.
     """
     kind, volume = side["kind"], codes.get(side.get("v") or "", "")
+    more = {"sequence": True} if side.get("sequence") else {}
     if kind == "volume":
-        return {"root": {"volume": volume}, "path": side["rel"]}
+        return {"root": {"volume": volume}, "path": side["rel"]} | more
     if kind == "map" or (kind == "relative" and volume and volume.lower() in mapped):
-        return {"root": {"map": volume}, "path": side["rel"]}
+        return {"root": {"map": volume}, "path": side["rel"]} | more
     if kind == "relative":
         return {"root": {"download": True}, "path": side["path"]}
-    return {"root": {"local": True}, "path": side["path"]}
+    return {"root": {"local": True}, "path": side["path"]} | more
 
 
 def is_due(work: Work, machine: Row[Any], row: Row[Any], data: dict[str, Any]) -> bool:
@@ -275,9 +276,6 @@ def _carried(work: Work, row: Row[Any], failures: list[dict[str, Any]], data: di
     parent = by_id(work, job, row.job_id, lock=True)
     if parent is None or parent.status not in {Status.RUNNING, Status.WAITING}:
         return
-    if parent.status == Status.WAITING:  # it was held to be lost: its tasks were queued again
-        mine = task.c.job_id == row.job_id, task.c.status == TaskStatus.QUEUED
-        work.connection.execute(alter(task).where(*mine).values(status=TaskStatus.EXECUTING))
     outcomes.finished(work, parent, every, data.get("receipt"))
 
 

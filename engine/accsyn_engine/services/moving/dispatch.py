@@ -13,7 +13,7 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy import delete as erase
 from sqlalchemy import update as alter
 
-from accsyn_engine.jobs.states import TASK_WANTED, Move, Phase, Status, TaskStatus, after
+from accsyn_engine.jobs.states import TASK_WANTED, Move, Phase, Status, after
 from accsyn_engine.services.context import Context, Work
 from accsyn_engine.services.moving import events, transfers
 from accsyn_engine.services.moving.asking import topic
@@ -149,10 +149,8 @@ def _paused(work: Work, row: Row[Any]) -> Waits | None:
 
 
 def _hold(work: Work, row: Row[Any], why: Waits) -> None:
-    transfers.set_job(work, row, reason=why.sentence, waiting_for=why.waiting_for, ready_at=None)
-    if why.is_pending:
-        mine = task.c.job_id == row.id, task.c.status == TaskStatus.QUEUED
-        work.connection.execute(alter(task).where(*mine).values(status=TaskStatus.PENDING))
+    waits = {"waiting_for": why.waiting_for, "is_pending": row.is_pending or why.is_pending, "ready_at": None}
+    transfers.set_job(work, row, reason=why.sentence, **waits)
 
 
 def _has_tasks(work: Work, row: Row[Any]) -> bool:
@@ -189,14 +187,13 @@ def _start(work: Work, row: Row[Any], pair: Pair) -> None:
             created=work.now,
         )
     )
-    wanted = task.c.job_id == row.id, task.c.status.in_(TASK_WANTED)
-    work.connection.execute(alter(task).where(*wanted).values(status=TaskStatus.EXECUTING, error=None))
     transfers.set_job(
         work,
         row,
         status=after(row.status, Move.START, job=row.name),
         reason=f"{pair.sender.code} sends to {pair.receiver.code}.",
         attempts=row.attempts + 1,
+        is_pending=False,
         ready_at=None,
         waiting_for=None,
         started=row.started or work.now,

@@ -15,6 +15,8 @@ from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.work.storing import rooms_of
 from accsyn_engine.store.schema import client, job_volume, share, task, user
 
+STUDIO = frozenset({"workspace", "site"})  # parties whose end a server holds
+
 
 @dataclass(frozen=True)
 class Waits:
@@ -46,19 +48,19 @@ def resolve(work: Work, row: Row[Any]) -> Pair | Waits:
             return Waits(
                 f"waiting for one of {transfers.MOST_PER_CLIENT} transfers of {machine.code} to end", machine.id
             )
-    if row.destination_type != "workspace":
+    if row.destination_type not in STUDIO:
         return _room(work, row, receiver) or Pair(sender, receiver)
     return Pair(sender, receiver)
 
 
 def _end(work: Work, row: Row[Any], type_: str, id: str) -> Row[Any] | Waits:
-    if type_ == "workspace":
-        return _server(work, row)
+    if type_ in STUDIO:
+        return _server(work, row, id if type_ == "site" else None)
     return _machine(work, id) if type_ == "client" else _of_person(work, id)
 
 
-def _server(work: Work, row: Row[Any]) -> Row[Any] | Waits:
-    """The agent that serves every volume of the job."""
+def _server(work: Work, row: Row[Any], site_id: str | None) -> Row[Any] | Waits:
+    """The agent that serves every volume of the job at the main site or another."""
     volumes = work.connection.execute(
         select(share.c.id, share.c.code, share.c.status)
         .join(job_volume, job_volume.c.volume_id == share.c.id)
@@ -66,7 +68,7 @@ def _server(work: Work, row: Row[Any]) -> Row[Any] | Waits:
     ).all()
     common: dict[str, Row[Any]] | None = None
     for volume in volumes:
-        servers = {server.id: server for server in servers_of(work, volume.id)}
+        servers = {server.id: server for server in servers_of(work, volume.id, site_id)}
         if not servers:
             return Waits(f"waiting for a server of the volume {volume.code} (W#J061)", volume.id)
         common = servers if common is None else {key: server for key, server in common.items() if key in servers}
@@ -83,6 +85,8 @@ def _machine(work: Work, id: str) -> Row[Any] | Waits:
     found = by_id(work, client, id)
     if found is None:
         return Waits("waiting for a client that was deleted; abort the job", id)
+    if not found.enabled:
+        return Waits(f"waiting for the client {found.code}, which is disabled (W#J055)", id)
     return found if found.status == "online" else Waits(f"waiting for the client {found.code} (W#J055)", id)
 
 
@@ -90,7 +94,7 @@ def _of_person(work: Work, id: str) -> Row[Any] | Waits:
     """The person's client seen last."""
     found = work.connection.execute(
         select(client)
-        .where(client.c.user_id == id, client.c.type.in_((0, 2)), client.c.status == "online")
+        .where(client.c.user_id == id, client.c.type.in_((0, 2)), client.c.status == "online", client.c.enabled)
         .order_by(client.c.last_checkin.desc(), client.c.id)
         .limit(1)
     ).first()

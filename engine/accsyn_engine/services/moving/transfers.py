@@ -100,11 +100,11 @@ def set_job(work: Work, row: Row[Any], **values: Any) -> None:
         audit.record(work, ENGINE, "job.status", "job", row.id, status=str(values["status"]), was=row.status)
 
 
-def requeue_tasks(work: Work, job_id: str, statuses: tuple[TaskStatus, ...] = TASK_RETRIED) -> None:
-    """Have the next attempt take along what failed or was under way."""
+def requeue_tasks(work: Work, job_id: str) -> None:
+    """Have the next attempt take along what failed."""
     work.connection.execute(
         update(task)
-        .where(task.c.job_id == job_id, task.c.status.in_(statuses))
+        .where(task.c.job_id == job_id, task.c.status.in_(TASK_RETRIED))
         .values(status=TaskStatus.QUEUED, error=None, finished=None)
     )
 

@@ -9,8 +9,8 @@ from sqlalchemy import Row, delete, insert, select, update
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Context, Work
 from accsyn_engine.services.errors import ForbiddenError, SessionExpiredError, WrongCredentialsError
+from accsyn_engine.services.people import users
 from accsyn_engine.services.permissions import writes
-from accsyn_engine.services.records.rows import require_user
 from accsyn_engine.store.schema import api_key, session_key, user
 
 SESSION_MS = 30 * 24 * 3600 * 1000  # since last use
@@ -130,7 +130,7 @@ def logout(work: Work, caller: Caller, session_key_text: str) -> None:
 @writes("user.key")
 def key(work: Work, caller: Caller, user: str | None = None, label: str = "") -> dict[str, str]:
     """Make an API key, one's own or as admin anybody's; it is shown this once, the database keeps its digest."""
-    owner = require_user(work, user) if user else require_user(work, caller.user_id)
+    owner = users.require(work, caller, user or caller.user_id)
     if owner.id != caller.user_id and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what=f"make a key for {owner.code}")
     return {"api_key": issue_key(work, caller, owner, label)}

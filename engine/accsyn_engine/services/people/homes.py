@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, exists, insert, select, update
 
 from accsyn_engine.paths import join
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving.asking import tell
-from accsyn_engine.services.records.fields import flag
+from accsyn_engine.services.records.fields import flag, texts
 from accsyn_engine.services.records.rows import default_volume, require_share
 from accsyn_engine.store.schema import acl, share
 
@@ -29,7 +29,9 @@ def open_home(work: Work, caller: Caller, owner: Row[Any]) -> None:
         home_id = _add(work, caller, owner, volume)
     else:
         home_id = home.id
-        work.connection.execute(update(share).where(share.c.id == home_id).values(active=True, status="enabled"))
+        work.connection.execute(
+            update(share).where(share.c.id == home_id).values(active=True, ended_with=None, status="enabled")
+        )
     grant_all(work, caller, owner.id, home_id)
     tell(work, volume, "mkdir", {"root": {"volume": volume.code}, "path": join(FOLDER, owner.code), "parents": True})
 
@@ -57,6 +59,21 @@ def _add(work: Work, caller: Caller, owner: Row[Any], volume: Row[Any]) -> str:
     return home_id
 
 
+def take_home_along(work: Work, owner: Row[Any]) -> None:
+    """Have a user's home go with the user; one that is out of use already stays as it is."""
+    home = and_(share.c.type == "home", share.c.user_id == owner.id, share.c.active)
+    work.connection.execute(update(share).where(home).values(active=False, ended_with=owner.id))
+
+
+def bring_home_back(work: Work, owner: Row[Any]) -> None:
+    """Have a user's home come back with the user; if its volume is out of use meanwhile, with the volume."""
+    home = and_(share.c.type == "home", share.c.user_id == owner.id, share.c.ended_with == owner.id)
+    volume = share.alias("volume")
+    lies_idle = exists().where(volume.c.id == share.c.parent_id, volume.c.active.is_(False))
+    work.connection.execute(update(share).where(home, lies_idle).values(ended_with=share.c.parent_id))
+    work.connection.execute(update(share).where(home).values(active=True, ended_with=None))
+
+
 def close_home(work: Work, owner: Row[Any]) -> None:
     """Forget a user's home; nothing on disk is touched."""
     work.connection.execute(delete(share).where(share.c.type == "home", share.c.user_id == owner.id))
@@ -74,7 +91,7 @@ def give_volumes(work: Work, caller: Caller, owner: Row[Any], data: dict[str, An
     if flag(data, "give_all_volumes_access", default=False):
         every = work.connection.execute(select(share).where(share.c.type == "volume", share.c.active))
         wanted |= {row.id: row for row in every}
-    for reference in data.get("volumes") or ():
+    for reference in texts(data, "volumes"):
         row = require_share(work, reference, kinds=("volume",), kind="volume")
         wanted[row.id] = row
     if owner.role != "admin":

@@ -10,19 +10,21 @@ from sqlalchemy import update as alter
 
 from accsyn_engine.query.fields import Date, Text
 from accsyn_engine.services import audit
-from accsyn_engine.services.access.revocation import end_jobs_of
+from accsyn_engine.services.access.revocation import end_jobs_of, rights_changed
 from accsyn_engine.services.context import Caller, Find, Work
-from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError
+from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotAllowedNowError, NotFoundError
 from accsyn_engine.services.people import letters
-from accsyn_engine.services.people.homes import close_home, give_volumes, open_home
+from accsyn_engine.services.people.homes import bring_home_back, close_home, give_volumes, open_home, take_home_along
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
-from accsyn_engine.services.records.fields import choice, flag, mapping, text
+from accsyn_engine.services.records.fields import choice, flag, known_only, mapping, reference, text
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
-from accsyn_engine.services.records.rows import address, by_id, require_user, user_by
-from accsyn_engine.store.schema import acl, session_key, share, user
+from accsyn_engine.services.records.rows import address, bare, by_id, require_user, user_by
+from accsyn_engine.services.work import queues
+from accsyn_engine.store.schema import acl, client, session_key, user
 
 ROLES = {"admin": "admin", "employee": "employee", "standard": "standard", "user": "standard", "client": "standard"}
+_WRITABLE = ("name", "description", "metadata", "status", "role", "clearance", "queue")
 STATUSES = {"enabled": "enabled", "disabled": "disabled"}
 
 LISTING = Listing(
@@ -35,6 +37,8 @@ LISTING = Listing(
         "role": Text(user.c.role, ROLES),
         "clearance": Text(user.c.role, ROLES),
         "status": Text(user.c.status),
+        "logged_in": Date(user.c.logged_in),
+        "modifier": Text(user.c.modifier),
         "description": Text(user.c.description),
         "creator": Text(user.c.creator),
         "created": Date(user.c.created),
@@ -56,8 +60,16 @@ def visible_users(caller: Caller) -> ColumnElement[bool]:
 
 
 def may_manage(caller: Caller, role: str, user_id: str) -> bool:
-    """Whether the caller may change a user of this role."""
+    """Whether the caller sees a user of this role, and so may change them: `visible_users` for one row."""
     return caller.is_admin or user_id == caller.user_id or (caller.role == "employee" and role == "standard")
+
+
+def require(work: Work, caller: Caller, reference: object) -> Row[Any]:
+    """Read a user the caller may see, by id, `user:id` or address; raises NotFoundError."""
+    row = require_user(work, reference)
+    if not may_manage(caller, row.role, row.id):
+        raise NotFoundError(kind="user", name=bare(reference))
+    return row
 
 
 @reads("user.find")
@@ -85,7 +97,7 @@ def invite(work: Work, caller: Caller, data: dict[str, Any]) -> Row[Any]:
     if role != "standard" and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what=f"invite a user with the role {role}")
     known = user_by(work, code)
-    if known is not None and known.active:
+    if known is not None and (known.active or not may_manage(caller, known.role, known.id)):
         raise ExistsError(kind="user", name=code)
     invited = _restore(work, caller, known, role) if known is not None else _add(work, caller, code, role, data)
     if role == "standard":
@@ -119,9 +131,9 @@ def _add(work: Work, caller: Caller, code: str, role: str, data: dict[str, Any])
 
 
 def _restore(work: Work, caller: Caller, known: Row[Any], role: str) -> Row[Any]:
-    if not may_manage(caller, known.role, known.id):
-        raise ForbiddenError(who=caller.code, what=f"invite {known.code} again")
     _set(work, caller, known, {"active": True, "status": "enabled", "role": role})
+    if role != known.role:
+        work.connection.execute(erase(acl).where(acl.c.user_id == known.id))
     return require_user(work, known.id)
 
 
@@ -132,8 +144,9 @@ def _set(work: Work, caller: Caller, row: Row[Any], values: dict[str, Any]) -> N
 
 @writes("user.update")
 def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Change name, description, metadata, status (enabled or disabled) or, as admin, the role."""
+    """Change name, description, metadata, queue, status (enabled or disabled) or, as admin, the role."""
     row = _require(work, caller, id)
+    known_only(data, _WRITABLE, kind="user")
     values: dict[str, Any] = {name: text(data, name) or "" for name in ("name", "description") if name in data}
     if "metadata" in data:
         values["metadata"] = mapping(data, "metadata")
@@ -141,6 +154,8 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
         values["status"] = choice(data, ("status",), STATUSES)
     if "role" in data or "clearance" in data:
         values["role"] = choice(data, ("role", "clearance"), ROLES)
+    if "queue" in data:
+        values["queue_id"] = queues.require(work, line).id if (line := reference(data, "queue")) else None
     _check_change(work, caller, row, values)
     _set(work, caller, row, values)
     audit.record(
@@ -148,6 +163,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
     )
     if values.get("role", row.role) != row.role:
         work.connection.execute(erase(acl).where(acl.c.user_id == row.id))
+        rights_changed(work, caller, require_user(work, row.id))
     if values.get("status") == "disabled":
         _lock_out(work, caller, row)
     return entities.user(require_user(work, row.id))
@@ -155,7 +171,7 @@ def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[st
 
 def _check_change(work: Work, caller: Caller, row: Row[Any], values: dict[str, Any]) -> None:
     if not values:
-        raise BadValueError(what="Nothing to change: write name, description, metadata, status or role.")
+        raise BadValueError(what="Nothing to change: write name, description, metadata, queue, status or role.")
     if values.get("role", row.role) != row.role and not caller.is_admin:
         raise ForbiddenError(who=caller.code, what="change roles")
     loses_admin = values.get("role", row.role) != "admin" or values.get("status") == "disabled"
@@ -180,7 +196,7 @@ def activate(work: Work, caller: Caller, id: str) -> bool:
     """Bring a deactivated user back, with home and grants."""
     row = _require(work, caller, id)
     _set(work, caller, row, {"active": True, "status": "enabled"})
-    work.connection.execute(alter(share).where(share.c.type == "home", share.c.user_id == row.id).values(active=True))
+    bring_home_back(work, row)
     audit.record(work, caller, "user.activate", "user", row.id)
     return True
 
@@ -191,7 +207,7 @@ def deactivate(work: Work, caller: Caller, id: str) -> bool:
     row = _require_other(work, caller, id)
     end_jobs_of(work, caller, row, None)
     _leave(work, caller, row)
-    work.connection.execute(alter(share).where(share.c.type == "home", share.c.user_id == row.id).values(active=False))
+    take_home_along(work, row)
     audit.record(work, caller, "user.deactivate", "user", row.id)
     return True
 
@@ -204,8 +220,16 @@ def delete(work: Work, caller: Caller, id: str, force: bool = False) -> bool:  #
     _leave(work, caller, row)
     work.connection.execute(erase(acl).where(acl.c.user_id == row.id))
     close_home(work, row)
+    _hand_over(work, caller, row)
     audit.record(work, caller, "user.delete", "user", row.id, code=row.code)
     return True
+
+
+def _hand_over(work: Work, caller: Caller, row: Row[Any]) -> None:
+    """Have the servers of a deleted user go on under whoever deleted them; the engine itself takes nothing over."""
+    if caller.user_id:
+        servers = and_(client.c.user_id == row.id, client.c.type == 1)
+        work.connection.execute(alter(client).where(servers).values(user_id=caller.user_id))
 
 
 def _leave(work: Work, caller: Caller, row: Row[Any]) -> None:
@@ -216,9 +240,7 @@ def _leave(work: Work, caller: Caller, row: Row[Any]) -> None:
 
 
 def _require(work: Work, caller: Caller, id: str) -> Row[Any]:
-    row = require_user(work, id)
-    if not may_manage(caller, row.role, row.id):
-        raise ForbiddenError(who=caller.code, what=f"change the user {row.code}")
+    row = require(work, caller, id)
     return by_id(work, user, row.id, lock=True) or row
 
 

@@ -9,7 +9,7 @@ from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving import clients
 from accsyn_engine.services.people import users
 from accsyn_engine.services.permissions import reads
-from accsyn_engine.services.records import workspaces
+from accsyn_engine.services.records import sites, workspaces
 from accsyn_engine.services.work import job_lists, queues, tasks
 
 _SHARES = ("share", "volume", "folder", "home")
@@ -22,7 +22,10 @@ _FIELDS: dict[str, Fields] = {
     "task": tasks.LISTING.attributes,
     "queue": queues.LISTING.attributes,
     "client": clients.LISTING.attributes,
+    **dict.fromkeys(("app", "server", "userserver"), clients.LISTING.attributes),
     "workspace": workspaces.LISTING.attributes,
+    "site": sites.LISTING.attributes,
+    "engine": workspaces.ENGINE_LISTING.attributes,
 }
 _CREATE: dict[str, tuple[str, ...]] = {
     "user": ("code", "name", "role", "description", "metadata", "message", "mail", "create_home_share", "volumes"),
@@ -43,6 +46,7 @@ _CREATE: dict[str, tuple[str, ...]] = {
     ),
     "task": ("uri", "source", "destination", "priority", "metadata"),
     "queue": ("code", "name", "priority", "default"),
+    "site": sites.ATTRIBUTES,
 }
 _UPDATE: dict[str, tuple[str, ...]] = {
     "user": ("name", "description", "metadata", "status", "role"),
@@ -52,7 +56,9 @@ _UPDATE: dict[str, tuple[str, ...]] = {
     "transfer": ("name", "description", "metadata", "settings", "status", "queue", "priority"),
     "task": ("status", "priority", "metadata"),
     "queue": ("name", "priority", "status", "default"),
-    "client": ("code", "status", "metadata"),
+    **dict.fromkeys(("client", "app", "server", "userserver"), clients.ATTRIBUTES),
+    "site": sites.ATTRIBUTES,
+    "workspace": workspaces.ATTRIBUTES,
 }
 
 

@@ -33,7 +33,8 @@ def user(row: Row[Any]) -> dict[str, Any]:
         "status": row.status,
         "inactive": not row.active,
         "logged_in": iso(row.logged_in),
-        "queue": None,
+        "phase": "joining" if row.logged_in is None else "joined",
+        "queue": row.queue_id,
         "metadata": row.metadata,
     }
 
@@ -56,8 +57,9 @@ def share(row: Row[Any]) -> dict[str, Any]:
         "status_hr": status,
         "inactive": not row.active,
         "description": row.description,
-        "email": None,
-        "queue": None,
+        "email": row.email,
+        "queue": row.queue_id,
+        **({"paths": row.paths} if row.type == "volume" else {}),
         "metadata": row.metadata,
     }
 
@@ -87,24 +89,37 @@ def acl(row: Row[Any]) -> dict[str, Any]:
 
 
 def client(row: Row[Any]) -> dict[str, Any]:
-    """Show an agent; `row` also carries user_code."""
+    """Show an agent; `row` also carries user_code and site_code."""
     return _common(row) | {
         "name": row.code,
         "type": row.type,
-        "status": row.status,
+        "status": client_status(row),
         "user": row.user_id,
         "user_hr": row.user_code,
+        "username": row.username,
         "os": row.os,
         "version": row.version,
         "host_id": row.instance,
-        "roles": "storage" if row.type == 1 else "",
-        "site": "hq" if row.type == 1 else None,
+        "host_ident": row.host_ident,
+        "roles": row.roles,
+        "site": row.site_id,
+        "site_hr": row.site_code or ("hq" if row.type == 1 else "roaming"),
+        "parent": row.parent_id,
+        "metrics": row.metrics,
+        "benchmark": row.benchmark,
         "wan_ip": row.address,
         "last_checkin": iso(row.last_checkin),
         "maps": row.maps,
         "downloads": row.downloads,
         "metadata": row.metadata,
     }
+
+
+def client_status(row: Row[Any]) -> str:
+    """Whether an agent is there, and whether it may be used."""
+    if row.enabled:
+        return str(row.status)
+    return "disabled" if row.status == "online" else "disabled-offline"
 
 
 def queue(row: Row[Any]) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false
+from sqlalchemy import ColumnElement, Row, Select, false, or_, select, union
 
-from accsyn_engine.query.compile import compile_query
+from accsyn_engine.query.compile import compile_query, names_one
 from accsyn_engine.query.fields import Fields
+from accsyn_engine.query.functions import folded
+from accsyn_engine.query.parser import Comparison, Operator, parse
 from accsyn_engine.services.context import Find, Work
 
 MOST = 2**31 - 1  # rows; no database has more to skip
@@ -35,30 +37,84 @@ class Listing:
     order: tuple[ColumnElement[Any], ...]
     scopes: Scopes
     bare: tuple[str, ...]  # attributes a bare word is compared with
+    is_long: bool = False  # so many rows that a page is chosen by index before anything is joined to it
 
 
-def rows(work: Work, listing: Listing, find: Find, may_see: ColumnElement[bool]) -> list[Row[Any]]:
+Rule = ColumnElement[bool] | Callable[[Work], tuple[ColumnElement[bool], ...]]
+"""Who sees what: one condition, or several of which one must hold, each with an index that has the list's order."""
+
+
+def rows(work: Work, listing: Listing, find: Find, may_see: Rule) -> list[Row[Any]]:
     """Read the rows a find is after, in a stable order, counted after the permission rule."""
-    statement = listing.rows.where(may_see)
+    asked = []
     if find.query and find.query.strip():
-        statement = statement.where(compile_query(find.query, listing.attributes, bare=listing.bare))
+        asked.append(compile_query(find.query, listing.attributes, bare=listing.bare))
     if find.id:
-        statement = statement.where(listing.id == find.id)
-    for scope in _scopes(listing.scopes, find):
-        found = work.connection.execute(_window(statement.where(scope), listing, find)).all()
+        asked.append(listing.id == find.id)
+    ways = _ways(work, listing, find, may_see)
+    for scope in scopes_of(listing.scopes, find):
+        found = work.connection.execute(statement_of(listing, find, ways, [scope, *asked])).all()
         if found:
             return list(found)
     return []
 
 
 def listed(
-    work: Work, listing: Listing, find: Find, may_see: ColumnElement[bool], show: Callable[[Row[Any]], dict[str, Any]]
+    work: Work, listing: Listing, find: Find, may_see: Rule, show: Callable[[Row[Any]], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Read and show."""
     return [show(row) for row in rows(work, listing, find, may_see)]
 
 
-def _scopes(scopes: Scopes, find: Find) -> list[ColumnElement[bool]]:
+def _ways(work: Work, listing: Listing, find: Find, may_see: Rule) -> tuple[ColumnElement[bool], ...]:
+    """The ways by which rows are reached; one when the query itself names so few that their order does not matter."""
+    if not callable(may_see):
+        return (may_see,)
+    ways = may_see(work)
+    is_one = bool(find.id) or bool(
+        find.query and find.query.strip() and names_one(find.query, listing.attributes, bare=listing.bare)
+    )
+    return (or_(*ways),) if is_one or not find.limit else ways
+
+
+def named_one(find: Find) -> tuple[str, str] | None:
+    """The attribute and the value, folded, of a find for one id, code or name."""
+    if find.skip or (find.id and find.query):
+        return None
+    if find.id:
+        return "id", find.id
+    asked = parse(find.query).where if find.query and find.query.strip() else None
+    if not isinstance(asked, Comparison) or asked.is_negated or asked.operator is not Operator.EQUAL:
+        return None
+    is_plain = asked.attribute in {"id", "code", "name"} and asked.value and "*" not in asked.value
+    return (asked.attribute, folded(asked.value) or "") if is_plain else None
+
+
+def statement_of(
+    listing: Listing, find: Find, ways: tuple[ColumnElement[bool], ...], where: list[ColumnElement[bool]]
+) -> Select[Any]:
+    """The statement that reads a find's rows, by any of the ways."""
+    if not (listing.is_long and find.limit):
+        return _window(listing.rows.where(or_(*ways), *where), listing.order, find)
+    page = _page(listing, find, ways, where).subquery("page")
+    return listing.rows.where(listing.id.in_(select(page.c.id))).order_by(*listing.order)
+
+
+def _page(
+    listing: Listing, find: Find, ways: tuple[ColumnElement[bool], ...], where: list[ColumnElement[bool]]
+) -> Select[Any]:
+    """The ids of one page. Each way brings its own first rows by index, and a page is the first of all of them."""
+    keys = [column.label(f"by_{number}") for number, column in enumerate(listing.order)]
+    chosen = [select(listing.id.label("id"), *keys).where(way, *where) for way in ways]
+    if len(chosen) == 1:
+        return _window(chosen[0], listing.order, find)
+    reach = replace(find, skip=0, limit=min((find.limit or 0) + find.skip, MOST))
+    each = [select(_window(one, listing.order, reach).subquery()) for one in chosen]
+    every = union(*each).subquery()
+    return _window(select(every), tuple(every.c[key.name] for key in keys), find)
+
+
+def scopes_of(scopes: Scopes, find: Find) -> list[ColumnElement[bool]]:
     """The scopes to look in, one after the other until something is found."""
     if find.id and not find.query:
         every = [scopes.active, scopes.finished, scopes.inactive, scopes.archived]
@@ -73,8 +129,8 @@ def _scopes(scopes: Scopes, find: Find) -> list[ColumnElement[bool]]:
     return [scopes.active, scopes.finished] if find.single and scopes.finished is not None else [scopes.active]
 
 
-def _window(statement: Select[Any], listing: Listing, find: Find) -> Select[Any]:
-    statement = statement.order_by(*listing.order)
+def _window(statement: Select[Any], order: tuple[ColumnElement[Any], ...], find: Find) -> Select[Any]:
+    statement = statement.order_by(*order)
     if find.limit:
         statement = statement.limit(min(find.limit, MOST))
     return statement.offset(min(find.skip, MOST)) if find.skip else statement

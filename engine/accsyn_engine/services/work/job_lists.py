@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
-from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.query.fields import Date, Flag, Number, Text
 from accsyn_engine.query.functions import folded
 from accsyn_engine.services.context import Caller, Find, Work
 from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving import lines
 from accsyn_engine.services.permissions import reads
 from accsyn_engine.services.records import entities
-from accsyn_engine.services.records.finding import Listing, Scopes, listed
+from accsyn_engine.services.records.finding import Listing, Scopes, listed, named_one, scopes_of, statement_of
 from accsyn_engine.services.records.references import to_party, to_queue, to_user
 from accsyn_engine.services.records.rows import bare
-from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, transfer, user, workspace
+from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, site, transfer, user, workspace
 
 _submitter = user.alias("submitter")
 _from_user, _to_user = user.alias("from_user"), user.alias("to_user")
@@ -24,12 +42,14 @@ _from_client, _to_client = client.alias("from_client"), client.alias("to_client"
 _workspace_code = select(workspace.c.code).limit(1).scalar_subquery()
 
 
-def _party_code(type_: ColumnElement[str], person: Any, machine: Any) -> ColumnElement[str]:
-    return case((type_ == "user", person.c.code), (type_ == "client", machine.c.code), else_=_workspace_code)
+def _party_code(type_: ColumnElement[str], id: ColumnElement[str], person: Any, machine: Any) -> ColumnElement[str]:
+    a_site = select(site.c.code).where(site.c.id == id).scalar_subquery()
+    place = func.coalesce(a_site, _workspace_code)
+    return case((type_ == "user", person.c.code), (type_ == "client", machine.c.code), else_=place)
 
 
-_source_code = _party_code(job.c.source_type, _from_user, _from_client)
-_destination_code = _party_code(job.c.destination_type, _to_user, _to_client)
+_source_code = _party_code(job.c.source_type, job.c.source_id, _from_user, _from_client)
+_destination_code = _party_code(job.c.destination_type, job.c.destination_id, _to_user, _to_client)
 
 ROWS = (
     select(
@@ -51,12 +71,27 @@ ROWS = (
     .outerjoin(transfer, and_(transfer.c.job_id == job.c.id, transfer.c.attempt == job.c.attempts))
 )
 
+
+def _one(table: Table, id: ColumnElement[str]) -> ColumnElement[str]:
+    """The code of what a column refers to, by itself: a page is chosen before anything is joined."""
+    named = table.alias(f"hr_{table.name}_{id.key}")
+    return select(named.c.code).where(named.c.id == id).scalar_subquery()
+
+
+def _code_of(kind: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[str]:
+    return case((kind == "user", _one(user, id)), (kind == "client", _one(client, id)), else_=_workspace_code)
+
+
+_USER_HR, _QUEUE_HR = _one(user, job.c.user_id), _one(queue, job.c.queue_id)
+_PERCENT = job.c.bytes_done * 100 // func.nullif(job.c.size, 0)
+_PROGRESS = case((job.c.status == "done", 100), (job.c.size <= 0, 0), (_PERCENT > 99, 99), else_=_PERCENT)
+
 LISTING = Listing(
     rows=ROWS,
     attributes={
         "id": Text(job.c.id),
-        "code": Text(job.c.code),
-        "name": Text(job.c.name),
+        "code": Text(job.c.code, folded=job.c.code_folded),
+        "name": Text(job.c.name, folded=job.c.name_folded),
         "type": Number(job.c.type),
         "status": Text(job.c.status),
         "user": to_user(job.c.user_id),
@@ -64,6 +99,23 @@ LISTING = Listing(
         "parent": to_queue(job.c.queue_id),
         "source": to_party(job.c.source_type, job.c.source_id),
         "destination": to_party(job.c.destination_type, job.c.destination_id),
+        "user_hr": Text(_USER_HR),
+        "queue_hr": Text(_QUEUE_HR),
+        "parent_hr": Text(_QUEUE_HR),
+        "source_hr": Text(job.c.source_type + literal(":") + _code_of(job.c.source_type, job.c.source_id)),
+        "destination_hr": Text(
+            job.c.destination_type + literal(":") + _code_of(job.c.destination_type, job.c.destination_id)
+        ),
+        "uri": Text(_QUEUE_HR + literal("/") + job.c.code),
+        "progress": Number(_PROGRESS),
+        "files": Number(job.c.files),
+        "files_done": Number(job.c.files_done),
+        "bytes": Number(job.c.bytes_done),
+        "attempts": Number(job.c.attempts),
+        "archived": Flag(job.c.archived),
+        "modifier": Text(job.c.modifier),
+        "started": Date(job.c.started),
+        "error_code": Text(job.c.error_code),
         "size": Number(job.c.size),
         "speed": Number(job.c.speed),
         "priority": Number(job.c.priority),
@@ -82,36 +134,82 @@ LISTING = Listing(
         archived=job.c.archived.is_(True),
     ),
     bare=("id", "code"),
+    is_long=True,
 )
+FEW = 5000  # jobs: so many are looked at sooner than all jobs in their order
 
 
 def visible_jobs(caller: Caller) -> ColumnElement[bool]:
     """Admins see all; others what they submitted, send or receive; employees also what runs on their volumes."""
-    if caller.is_admin:
+    return _visible(caller.role, caller.user_id)
+
+
+def _visible(role: str, user_id: str | BindParameter[str]) -> ColumnElement[bool]:
+    if role == "admin":
         return true()
-    own = or_(
-        job.c.user_id == caller.user_id,
-        job.c.sender_user_id == caller.user_id,
-        job.c.receiver_user_id == caller.user_id,
+    own = or_(*_own(user_id))
+    return or_(own, _held(user_id)) if role == "employee" else own
+
+
+def _own(user_id: str | BindParameter[str]) -> tuple[ColumnElement[bool], ...]:
+    return tuple(column == user_id for column in (job.c.user_id, job.c.sender_user_id, job.c.receiver_user_id))
+
+
+def _held(user_id: str | BindParameter[str]) -> ColumnElement[bool]:
+    volumes = _granted(user_id)
+    return exists().where(job_volume.c.job_id == job.c.id, job_volume.c.volume_id.in_(volumes))
+
+
+def _granted(user_id: str | BindParameter[str]) -> Select[tuple[str]]:
+    """The volumes an employee was granted as a whole."""
+    return (
+        select(acl.c.share_id)
+        .join(share, share.c.id == acl.c.share_id)
+        .where(acl.c.user_id == user_id, acl.c.path == "", acl.c.status == "enabled", share.c.status == "enabled")
     )
-    if caller.role != "employee":
-        return own
-    held = exists().where(
-        job_volume.c.job_id == job.c.id,
-        acl.c.share_id == job_volume.c.volume_id,
-        acl.c.user_id == caller.user_id,
-        acl.c.path == "",
-        acl.c.status == "enabled",
-        share.c.id == job_volume.c.volume_id,
-        share.c.status == "enabled",
-    )
-    return or_(own, held)
+
+
+def ways_to(caller: Caller) -> Callable[[Work], tuple[ColumnElement[bool], ...]]:
+    """As `visible_jobs`, as the ways by each of which an index leads to jobs in the order of their lists."""
+
+    def ways(work: Work) -> tuple[ColumnElement[bool], ...]:
+        if caller.role != "employee":
+            return (true(),) if caller.is_admin else _own(caller.user_id)
+        held = select(job_volume.c.job_id).where(job_volume.c.volume_id.in_(_granted(caller.user_id)))
+        some = held.limit(FEW + 1).subquery()
+        if work.connection.execute(select(func.count()).select_from(some)).scalar_one() > FEW:
+            return (visible_jobs(caller),)  # nearly every job is theirs: the first of all are soon found
+        return (*_own(caller.user_id), job.c.id.in_(held))
+
+    return ways
 
 
 @reads("job.find")
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     """List jobs, without their tasks."""
-    return listed(work, LISTING, find, visible_jobs(caller), lambda row: shown(caller, row))
+    named = named_one(find)
+    if named is not None:
+        return [shown(caller, row) for row in _named(work, caller, find, *named)]
+    return listed(work, LISTING, find, ways_to(caller), lambda row: shown(caller, row))
+
+
+def _named(work: Work, caller: Caller, find: Find, attribute: str, value: str) -> list[Row[Any]]:
+    """Read the job of an id or a name, by a statement made once: scripts ask for one job again and again."""
+    given = {"value": value, "user_id": caller.user_id}
+    asked = replace(find, query=None, id=None if find.query else "any", attributes=())
+    for scope in range(len(scopes_of(LISTING.scopes, asked))):
+        found = work.connection.execute(_prepared(caller.role, attribute, asked, scope), given).all()
+        if found:
+            return list(found)
+    return []
+
+
+@lru_cache(maxsize=64)
+def _prepared(role: str, attribute: str, find: Find, scope: int) -> Select[Any]:
+    column = {"id": job.c.id, "code": job.c.code_folded, "name": job.c.name_folded}[attribute]
+    where = [scopes_of(LISTING.scopes, find)[scope], column == bindparam("value", type_=column.type)]
+    seen = _visible(role, bindparam("user_id", type_=job.c.user_id.type))
+    return statement_of(LISTING, find, (seen,), where)
 
 
 def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 from sqlalchemy import update as alter
 
 from accsyn_engine.jobs import backoff
-from accsyn_engine.jobs.states import Move, Status, TaskStatus, after
+from accsyn_engine.jobs.states import TASK_WANTED, Move, Status, TaskStatus, after
 from accsyn_engine.services import audit
 from accsyn_engine.services.context import DISPATCH, ENGINE, Work
 from accsyn_engine.services.moving import transfers
@@ -28,7 +28,6 @@ def lost(work: Work, job_id: str | None, *, has_progressed: bool, reason: str) -
     if row.status not in {Status.RUNNING, Status.WAITING} or row.phase != "transfer":
         return
     losses = backoff.losses_after(row.losses, has_progressed=has_progressed)
-    transfers.requeue_tasks(work, job_id, (TaskStatus.EXECUTING,))
     if backoff.gives_up(losses):
         text = f"{losses} attempts in a row brought nothing across; the last one says: {reason}"
         failed(work, row, "no-progress", text)
@@ -54,7 +53,6 @@ def failed(work: Work, row: Row[Any], code: str, sentence: str, *, detail: str |
     """
     if row.status in {Status.DONE, Status.ABORTED, Status.FAILED}:
         return
-    transfers.requeue_tasks(work, row.id, (TaskStatus.EXECUTING,))
     transfers.set_job(
         work,
         row,
@@ -105,7 +103,7 @@ def _settle_tasks(work: Work, row: Row[Any], failures: list[dict[str, Any]]) -> 
     for seq in sorted(broken)[MOST_NAMED:]:
         work.connection.execute(alter(task).where(mine, task.c.seq == seq).values(status=TaskStatus.FAILED))
     done = {"status": TaskStatus.DONE, "error": None, "finished": work.now}
-    work.connection.execute(alter(task).where(mine, task.c.status == TaskStatus.EXECUTING).values(done))
+    work.connection.execute(alter(task).where(mine, task.c.status.in_(TASK_WANTED)).values(done))
 
 
 def done(work: Work, row: Row[Any]) -> None:

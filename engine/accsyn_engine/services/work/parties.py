@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 from accsyn_engine.paths import Endpoint, Party, PartyKind, PathKind
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import ForbiddenError, NotAllowedNowError, NotFoundError
+from accsyn_engine.services.records import sites
 from accsyn_engine.services.records.rows import bare, by_id, is_id, require_user, workspace_row
 from accsyn_engine.store.schema import client
 
@@ -18,7 +19,7 @@ from accsyn_engine.store.schema import client
 class Side:
     """One party, found."""
 
-    type: str  # workspace | user | client
+    type: str  # workspace | site | user | client
     id: str
     code: str
     user_id: str | None = None  # the person; None for the workspace
@@ -26,8 +27,8 @@ class Side:
 
     @property
     def is_workspace(self) -> bool:
-        """Whether the studio's server holds this end."""
-        return self.type == "workspace"
+        """Whether a server of the studio's holds this end, at the main site or another."""
+        return self.type in {"workspace", "site"}
 
     @property
     def client_id(self) -> str | None:
@@ -40,6 +41,8 @@ def find_side(work: Work, caller: Caller, endpoint: Endpoint) -> Side:
     party = endpoint.party
     if party.kind is PartyKind.USER:
         return _person(work, caller, party)
+    if party.kind is PartyKind.SITE:
+        return site_side(work, party.name)
     if party.kind is PartyKind.CLIENT:
         return _machine(work, caller, party.name)
     if party.kind is PartyKind.NONE and endpoint.path.is_local:
@@ -51,6 +54,25 @@ def workspace_side(work: Work) -> Side:
     """The workspace as a party."""
     row = workspace_row(work)
     return Side("workspace", row.id, row.code)
+
+
+def site_side(work: Work, name: str) -> Side:
+    """The side of a site by code or id, where its servers are used; the main one is the workspace's.
+
+    Raises NotFoundError, and NotAllowedNowError for a site without servers.
+    """
+    row = sites.require(work, name)
+    if row.is_main:
+        return workspace_side(work)
+    if row.code == sites.ROAMING or row.status != "enabled":
+        raise NotAllowedNowError(what=f"The site {row.code} has no servers in use, so nothing moves from or to it.")
+    return Side("site", row.id, row.code)
+
+
+def guessed_site(work: Work, caller: Caller) -> Side | None:
+    """The site whose network the caller calls from; None for the main one or none."""
+    row = sites.of_address(work, caller.address)
+    return None if row is None or row.is_main or row.code == sites.ROAMING else Side("site", row.id, row.code)
 
 
 def _own(caller: Caller) -> Side:

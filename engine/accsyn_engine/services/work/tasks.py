@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, and_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, case, select, true
 from sqlalchemy import update as alter
 
-from accsyn_engine.jobs.states import TASK_WRITABLE, Status, TaskStatus
+from accsyn_engine.jobs.states import TASK_WANTED, TASK_WRITABLE, Status, TaskStatus
 from accsyn_engine.query.fields import Date, Number, Text
+from accsyn_engine.query.parser import Comparison, Operator, parse
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import revocation, rights
 from accsyn_engine.services.context import Caller, Find, Work
@@ -18,16 +19,26 @@ from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records import entities
 from accsyn_engine.services.records.fields import choice, mapping, number
-from accsyn_engine.services.records.finding import Listing, Scopes, listed
+from accsyn_engine.services.records.finding import MOST, Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_job
-from accsyn_engine.services.records.rows import bare, by_id, require_user
+from accsyn_engine.services.records.rows import bare, by_id, is_id, require_user
 from accsyn_engine.services.work import job_lists
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
-from accsyn_engine.services.work.parties import Side, workspace_side
+from accsyn_engine.services.work.parties import Side, site_side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
 from accsyn_engine.store.schema import client, job, share, task
 
-ROWS = select(task, job.c.name.label("job_code")).join(job, job.c.id == task.c.job_id)
+# What stands in a row changes with the task; that it is under way or waits for a folder follows from its job.
+_is_under_way = and_(job.c.status == Status.RUNNING, job.c.phase == "transfer")
+STATUS = case(
+    (task.c.status.not_in(TASK_WANTED), task.c.status),
+    (_is_under_way, TaskStatus.EXECUTING),
+    (and_(job.c.is_pending, job.c.status != Status.RUNNING), TaskStatus.PENDING),
+    else_=task.c.status,
+).label("status")
+
+_SHOWN: list[ColumnElement[Any]] = [column for column in task.c if column is not task.c.status]
+ROWS: Select[Any] = select(*_SHOWN, STATUS, job.c.name.label("job_code")).join(job, job.c.id == task.c.job_id)
 
 LISTING = Listing(
     rows=ROWS,
@@ -36,7 +47,9 @@ LISTING = Listing(
         "uri": Text(task.c.uri),
         "job.id": Text(task.c.job_id),
         "job": to_job(task.c.job_id),
-        "status": Text(task.c.status),
+        "status": Text(STATUS.element),
+        "job_hr": Text(job.c.name, folded=job.c.name_folded),
+        "error": Text(task.c.error),
         "priority": Number(task.c.priority),
         "size": Number(task.c.size),
         "created": Date(task.c.created),
@@ -49,6 +62,7 @@ LISTING = Listing(
 )
 # The same order for the tasks of one job, by an index: they were created one after the other.
 OF_ONE_JOB = replace(LISTING, order=(task.c.seq, task.c.job_id))
+MOST_SHOWN = 1000  # tasks whose ends stand in the answer to their creation
 STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": "queued"}
 
 
@@ -59,8 +73,21 @@ def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     may_see = job_lists.visible_jobs(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
+    if find.skip and _is_of_one_job(find):
+        # The tasks of a job are numbered without gaps, so a page far behind is found as fast as the first.
+        may_see, find = and_(may_see, task.c.seq >= min(find.skip, MOST)), replace(find, skip=0)
     listing = OF_ONE_JOB if find.parent or "job" in (find.query or "").lower() else LISTING
     return listed(work, listing, find, may_see, lambda row: entities.task(row, volumes))
+
+
+def _is_of_one_job(find: Find) -> bool:
+    """Whether a find asks for all tasks of one job, by its `parent` or by the query of older clients."""
+    if find.id or not (find.query and find.query.strip()):
+        return bool(find.parent) and not find.id
+    asked = parse(find.query).where
+    if not isinstance(asked, Comparison) or asked.is_negated or asked.operator is not Operator.EQUAL:
+        return False
+    return asked.attribute == "job.id" and is_id(asked.value)
 
 
 def _known_paths(work: Work, caller: Caller) -> dict[str, str]:
@@ -86,7 +113,8 @@ def create(
 ) -> list[dict[str, Any]]:
     """Add tasks to a job between the same two parties; the same ends again try the task there is once more.
 
-    Only what is added or tried again moves; a job that was over comes back to life.
+    Only what is added or tried again moves; a job that was over comes back to life. Of more than MOST_SHOWN tasks the
+    answer says only what they are called and how they stand.
     """
     row = job_lists.require(work, caller, job_id, lock=True)
     entries = data if isinstance(data, dict) else {"tasks": data}
@@ -97,13 +125,15 @@ def create(
         raise BadValueError(what='There is no task to add; write at least one with "source" and "destination".')
     _go_on(work, row)
     audit.record(work, caller, "task.create", "job", row.id, tasks=len(shelf.touched))
-    return _shown(work, caller, shelf.touched)
+    if len(shelf.touched) > MOST_SHOWN:
+        return shelf.touched
+    return _shown(work, caller, [entry["id"] for entry in shelf.touched])
 
 
 def _parties(row: Row[Any]) -> dict[str, Any]:
     """The job's persons as defaults, so that a task may name paths only."""
     named = {"source": (row.source_type, row.source_code), "destination": (row.destination_type, row.destination_code)}
-    parties = {"user": "{code}", "client": "client={id}"}
+    parties = {"user": "{code}", "client": "client={id}", "site": "site={id}"}
     return {
         side: parties[type_].format(code=code, id=getattr(row, f"{side}_id"))
         for side, (type_, code) in named.items()
@@ -118,6 +148,8 @@ def _ends(work: Work, row: Row[Any]) -> Ends:
 def _side(work: Work, type_: str, id: str) -> Side:
     if type_ == "workspace":
         return workspace_side(work)
+    if type_ == "site":
+        return site_side(work, id)
     machine = by_id(work, client, id) if type_ == "client" else None
     person = require_user(work, machine.user_id if machine is not None else id)
     code = machine.code if machine is not None else person.code

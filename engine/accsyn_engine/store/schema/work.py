@@ -69,6 +69,7 @@ job = Table(
     Column("error_detail", Text),  # the same with what only the studio's people may read: commands, paths, output
     Column("reason", Text),  # one sentence, while waiting
     Column("waiting_for", ID),  # the user, client or volume whose coming online makes it ready again
+    Column("is_pending", Boolean, nullable=False, server_default=text("false")),  # the receiver must choose a folder
     Column("ready_at", BigInteger),  # null: not to be dispatched; else not before this time
     Column("attempts", Integer, nullable=False),
     Column("losses", Integer, nullable=False, server_default=text("0")),  # transfers lost in a row without progress
@@ -90,10 +91,11 @@ job = Table(
     Column("finished", BigInteger),
     *stamps(),
     Index("ix_job_ready", "ready_at", "rank", "created"),
-    Index("ix_job_waiting_for", "waiting_for"),
+    Index("ix_job_waiting_for", "waiting_for", "status", "rank", "created"),
     Index("ix_job_scope", "archived", "is_over", "created", "id"),
-    Index("ix_job_code", "code_folded"),
-    Index("ix_job_name", "name_folded"),
+    # The scope and the order of lists stand in every index a list may go by, so that it reads no row it does not show.
+    Index("ix_job_code", "code_folded", "archived", "is_over", "created", "id"),
+    Index("ix_job_name", "name_folded", "archived", "is_over", "created", "id"),
     Index("ix_job_finished", "is_over", "archived", "finished"),
     Index("ix_job_submitter", "user_id", "archived", "is_over", "created", "id"),
     Index("ix_job_sender", "sender_user_id", "archived", "is_over", "created", "id"),
@@ -127,7 +129,7 @@ task = Table(
     Column("job_id", ID, ForeignKey("job.id", ondelete="CASCADE"), nullable=False),
     Column("seq", Integer, nullable=False),  # 0, 1, 2 ... within the job; what the wire calls the task's number
     Column("uri", String(254), nullable=False),
-    Column("status", String(16), nullable=False),  # pending queued executing failed onhold excluded done
+    Column("status", String(16), nullable=False),  # queued failed onhold excluded done; see services.work.tasks.STATUS
     Column("source", JSON, nullable=False),  # party dict, see services.parties
     Column("destination", JSON, nullable=False),
     Column("endpoints", String(64), nullable=False),  # digest of source and destination, to find duplicates

@@ -282,6 +282,7 @@ def upgrade() -> None:
         sa.Column("error_detail", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("waiting_for", sa.String(length=24), nullable=True),
+        sa.Column("is_pending", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("losses", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -311,10 +312,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.create_index("ix_job_code", ["code_folded"], unique=False)
+        batch_op.create_index("ix_job_code", ["code_folded", "archived", "is_over", "created", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_job_expires_at"), ["expires_at"], unique=False)
         batch_op.create_index("ix_job_finished", ["is_over", "archived", "finished"], unique=False)
-        batch_op.create_index("ix_job_name", ["name_folded"], unique=False)
+        batch_op.create_index("ix_job_name", ["name_folded", "archived", "is_over", "created", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_job_parent_id"), ["parent_id"], unique=False)
         batch_op.create_index("ix_job_queue", ["queue_id", "is_over"], unique=False)
         batch_op.create_index("ix_job_ready", ["ready_at", "rank", "created"], unique=False)
@@ -325,7 +326,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_job_scope", ["archived", "is_over", "created", "id"], unique=False)
         batch_op.create_index("ix_job_sender", ["sender_user_id", "archived", "is_over", "created", "id"], unique=False)
         batch_op.create_index("ix_job_submitter", ["user_id", "archived", "is_over", "created", "id"], unique=False)
-        batch_op.create_index("ix_job_waiting_for", ["waiting_for"], unique=False)
+        batch_op.create_index("ix_job_waiting_for", ["waiting_for", "status", "rank", "created"], unique=False)
 
     op.create_table(
         "session_key",
