@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, cast, func, insert, or_, select
+from sqlalchemy import BigInteger, Text, cast, func, insert
 
-from accsyn_engine.clock import iso
 from accsyn_engine.services.context import FEED, Caller, Work
-from accsyn_engine.services.permissions import reads
 from accsyn_engine.store.schema import audit
 
 _TRANSACTION = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
@@ -49,36 +47,3 @@ def record(
         )
     )
     work.ring(FEED)
-
-
-@reads("log.find")
-def find(
-    work: Work,
-    _caller: Caller,
-    *,
-    entitytype: str | None = None,
-    id: str | None = None,
-    limit: int = 100,
-    skip: int = 0,
-    search: str | None = None,
-) -> list[dict[str, Any]]:
-    """List changes, newest first."""
-    statement = select(audit).order_by(audit.c.seq.desc()).limit(limit).offset(skip)
-    if entitytype:
-        statement = statement.where(audit.c.entity == entitytype)
-    if id:
-        statement = statement.where(audit.c.entity_id == id)
-    if search:
-        statement = statement.where(or_(audit.c.actor.contains(search), audit.c.action.contains(search)))
-    return [
-        {
-            "seq": row.seq,
-            "date": iso(row.at),
-            "user": row.actor,
-            "address": row.address,
-            "action": row.action,
-            "entity": f"{row.entity}:{row.entity_id}",
-            "detail": row.detail,
-        }
-        for row in work.connection.execute(statement)
-    ]

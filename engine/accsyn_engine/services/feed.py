@@ -74,7 +74,7 @@ def find(work: Work, caller: Caller, after: Cursor | None = None) -> dict[str, A
     place = tuple_(audit.c.transaction, audit.c.seq)
     rows = work.connection.execute(
         select(audit)
-        .where(place > tuple_(*_place(after)), place <= tuple_(*_place(end)), _may_hear(caller))
+        .where(place > tuple_(*_place(after)), place <= tuple_(*_place(end)), may_hear(caller))
         .order_by(audit.c.transaction, audit.c.seq)
         .limit(PAGE)
     ).all()
@@ -98,7 +98,7 @@ def _end(work: Work) -> Cursor:
     return Cursor(0, 0) if row is None else Cursor(row.transaction, row.seq)
 
 
-def _may_hear(caller: Caller) -> ColumnElement[bool]:
+def may_hear(caller: Caller) -> ColumnElement[bool]:
     """Whoever sees the job, share or user a row is about hears of it; admins of everything."""
     if caller.is_admin:
         return true()

@@ -6,7 +6,7 @@ import pytest
 
 from accsyn_engine.jobs.states import MoveRefusedError
 from accsyn_engine.paths import LeavesFolderError, PathError, UnknownPartyError
-from accsyn_engine.services import audit
+from accsyn_engine.services import logs
 from accsyn_engine.services.access import acls
 from accsyn_engine.services.context import Caller, Find
 from accsyn_engine.services.errors import BadValueError, ExistsError, ForbiddenError, NotFoundError, PathRefusedError
@@ -220,7 +220,7 @@ def test_a_deleted_job_is_in_the_archive_and_stops(world: World) -> None:
     [archived] = job_lists.find(world.context, world.workflow, Find(query="code=package", archived=True))
     assert (archived["id"], archived["status"], archived["archived"]) == (job["id"], "aborted", True)
     assert alpha.progress(transfer)["state"] == "stopped"
-    actions = [row["action"] for row in audit.find(world.context, world.admin, id=job["id"])]
+    actions = [row["action"] for row in logs.find(world.context, world.admin, id=job["id"])]
     assert [action for action in actions if action != "job.status"] == ["job.delete", "job.create"]
 
 
@@ -234,7 +234,7 @@ def test_an_excluded_task_is_kept_and_not_moved(world: World) -> None:
     assert [task["seq"] for task in agents.tasks(world.context, alpha.caller, transfer, alpha.id)["tasks"]] == [1]
     workstation.end(transfer)
     assert [task["status"] for task in world.tasks(job)] == ["excluded", "done"]
-    [entry] = audit.find(world.context, world.admin, search="task.update")
+    [entry] = logs.find(world.context, world.admin, search="task.update")
     assert (entry["user"], entry["detail"]["status"]) == ("workflow@geoscan.org", "excluded")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accsyn_engine.paths import PathError
-from accsyn_engine.services import audit
+from accsyn_engine.services import logs
 from accsyn_engine.services.access import acls, shares
 from accsyn_engine.services.context import Caller, Find
 from accsyn_engine.services.errors import (
@@ -447,7 +447,7 @@ def test_every_change_is_in_the_audit_with_who_and_where_from(world: World) -> N
     share = world.share()
     caller = replace(world.workflow, address="192.0.2.1")
     shares.update(world.context, caller, share["id"], {"description": "Outsourcing"})
-    [newest, *_] = audit.find(world.context, world.admin, entitytype="share", id=share["id"])
+    [newest, *_] = logs.find(world.context, world.admin, entitytype="share", id=share["id"])
     assert (newest["user"], newest["address"], newest["action"]) == (caller.code, "192.0.2.1", "share.update")
 
 

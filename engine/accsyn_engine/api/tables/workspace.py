@@ -7,7 +7,7 @@ from typing import Any
 from accsyn_engine.api import calls
 from accsyn_engine.api.calls import Call
 from accsyn_engine.api.rows import Row, Rows, Shape
-from accsyn_engine.services import audit
+from accsyn_engine.services import logs
 from accsyn_engine.services.moving import limits
 from accsyn_engine.services.records import catalog, sites, workspaces
 
@@ -44,10 +44,13 @@ LOG_WORDS: dict[str, calls.Read] = {
     "limit": calls.count(0, 10_000),
     "skip": calls.count(0, 2**31),
     "search": calls.short_text,
+    "sort": calls.short_text,
+    "sort_reverse": calls.yes_or_no,
+    "page": calls.count(1, 2**20),
 }
 
 
 def _find_log(call: Call) -> Any:
     page = call.data.get("pagination")
     words = {**call.data, **page} if isinstance(page, dict) else call.data
-    return audit.find(call.context, call.caller, id=call.envelope.id, **calls.chosen(words, LOG_WORDS))
+    return logs.find(call.context, call.caller, id=call.envelope.id, **calls.chosen(words, LOG_WORDS))
