@@ -10,6 +10,7 @@ from accsyn_engine.agent.errors import RequestInvalidError, TooLongError, TooMan
 from accsyn_engine.agent.filters import Filter, make_filter
 from accsyn_engine.clock import Clock, iso
 from accsyn_engine.transfer.disk.files import FOLDER, Root, Stat
+from accsyn_engine.transfer.disk.frames import find_frames
 
 MOST_ENTRIES = 200_000
 LONGEST_S = 30.0  # the engine asks for so long
@@ -27,6 +28,7 @@ class Wish:
     files: bool = True
     folders: bool = True
     filter: Filter = field(default_factory=Filter)
+    frames: bool = False  # a name with a counter stands for the frames of a sequence
 
     @property
     def is_recursive(self) -> bool:
@@ -45,11 +47,12 @@ def read_wish(data: dict[str, Any]) -> Wish:
         files=not data.get("directories_only"),
         folders=not data.get("files_only"),
         filter=make_filter(data.get("include"), data.get("exclude")),
+        frames=bool(data.get("sequence")),
     )
 
 
 def list_folder(root: Root, path: str, wish: Wish, clock: Clock) -> list[Entry]:
-    """List what `wish` asks for; a file lists itself.
+    """List what `wish` asks for; a file lists itself, a sequence the frames that are there.
 
     Raises TooManyEntriesError above 200,000 entries, and TooLongError when nobody waits for the answer any more.
     """
@@ -66,6 +69,9 @@ class _Listing:
         self._left = MOST_ENTRIES
 
     def entries(self) -> list[Entry]:
+        frames = find_frames(self._root, self._path) if self._wish.frames else None
+        if frames is not None:
+            return [entry for found in frames.there if (entry := self._file(found)) is not None]
         found = self._root.stat(self._path)
         if found.kind != FOLDER:
             return [self._entry(found)]

@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from accsyn_engine.agent.errors import AgentError, RequestInvalidError, TooManyEntriesError
+from accsyn_engine.agent.filters import make_filter
 from accsyn_engine.agent.listing import MOST_ENTRIES, list_folder, read_wish
 from accsyn_engine.agent.tools import Tools
 from accsyn_engine.agent.workers import Workers
 from accsyn_engine.clock import Clock
-from accsyn_engine.transfer.disk.files import Root
+from accsyn_engine.transfer.disk.files import FILE, Root
+from accsyn_engine.transfer.disk.frames import find_frames
+from accsyn_engine.transfer.errors import FramesMissing, TransferError
 from accsyn_plugins.errors import AccsynError
 
 THREADS = 4
@@ -29,16 +32,27 @@ def _ls(root: Root, path: str, data: Data, clock: Clock) -> Any:
     return list_folder(root, path, read_wish(data), clock)
 
 
-def _getsize(root: Root, path: str, _data: Data, _clock: Clock) -> Any:
-    return root.size(path)
+def _getsize(root: Root, path: str, data: Data, _clock: Clock) -> Any:
+    frames = find_frames(root, path) if data.get("sequence") else None
+    if frames is None:
+        wanted = make_filter(data.get("include"), data.get("exclude"))
+        return sum(found.size for found in root.walk(path) if found.kind == FILE and wanted.shows(found.name))
+    if frames.missing:
+        raise FramesMissing(path=path, frames=frames.missing)
+    return sum(found.size for found in frames.there)
 
 
-def _exists(root: Root, path: str, _data: Data, _clock: Clock) -> Any:
-    return root.exists(path)
+def _exists(root: Root, path: str, data: Data, _clock: Clock) -> Any:
+    """A sequence exists when its folder has all frames of its range, or any where none is written."""
+    try:
+        frames = find_frames(root, path) if data.get("sequence") else None
+    except TransferError:
+        return False
+    return root.exists(path) if frames is None else not frames.missing
 
 
 def _mkdir(root: Root, path: str, _data: Data, _clock: Clock) -> Any:
-    root.mkdir(path)
+    root.mkdir(path, exist_ok=False)
     return True
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from accsyn_engine.agent.engine import Engine
 from accsyn_engine.agent.errors import EngineAwayError, TaskUnknownError, UnreachableError
-from accsyn_engine.agent.roots import Place, Roots
+from accsyn_engine.agent.roots import Roots
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.work import Item
 
@@ -51,7 +51,8 @@ class Tasks:
             tasks, more = self._page(after)
             for after, task in tasks.items():
                 side = task["source"]
-                yield _item(after, self._roots.place(side["root"], side["path"]))
+                place = self._roots.place(side["root"], side["path"])
+                yield Item(after, place.root, place.path, is_sequence=bool(side.get("sequence")))
             more = more and bool(tasks)
 
     def destination(self, task: int) -> Item:
@@ -64,7 +65,8 @@ class Tasks:
         if found is None:
             raise TaskUnknownError(task=task)
         side = found["destination"]
-        return _item(task, self._roots.landing(side["root"], side["path"]))
+        place = self._roots.landing(side["root"], side["path"])
+        return Item(task, place.root, place.path)
 
     def _kept(self, seq: int) -> Task | None:
         return next((tasks[seq] for tasks, _ in reversed(self._pages.values()) if seq in tasks), None)
@@ -91,7 +93,3 @@ class Tasks:
                 if self._ended() or self._clock.monotonic() > until:
                     raise EngineAwayError from error
             self._clock.sleep(AGAIN_S)
-
-
-def _item(task: int, place: Place) -> Item:
-    return Item(task=task, root=place.root, path=place.path)

@@ -235,11 +235,6 @@ def update_tasks(call: Call) -> Any:
     return tasks.update(call.context, call.caller, call.id, inward("task", call.data))
 
 
-def operate(use_case: UseCase) -> Callable[[Call], Any]:
-    """A file operation; its name is in the data."""
-    return lambda call: use_case(call.context, call.caller, _needed(call, "op").lower(), call.data)
-
-
 def with_data(use_case: UseCase) -> Callable[[Call], Any]:
     """A use case that takes the data as it came."""
     return lambda call: use_case(call.context, call.caller, call.data)

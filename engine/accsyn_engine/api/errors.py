@@ -47,6 +47,14 @@ class UnknownEventError(AccsynError):
     sentence = 'This engine does not offer {method} "{uri}"; check the entity type and the operation.'
 
 
+class UnknownOperationError(AccsynError):
+    """A file operation that is none, or that another method carries."""
+
+    code = "unknown-operation"
+    status = 400
+    sentence = '{method} carries out no file operation "{operation}", only {known}; check its name and the method.'
+
+
 class TooLargeError(AccsynError):
     """A body above the limit."""
 

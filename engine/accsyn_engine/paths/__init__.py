@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from accsyn_engine.paths.errors import LeavesFolderError, PathError, PlaceholderError, UnknownPartyError
 from accsyn_engine.paths.notation import Endpoint, KnownNames, Party, PartyKind, Path, PathKind, inside, is_plain, parse
-from accsyn_engine.paths.relative import LONGEST, basename, is_below, join, map_code, normalise
+from accsyn_engine.paths.relative import LONGEST, basename, is_below, join, map_code, normalise, parent
+from accsyn_engine.paths.sequences import Sequence, read_sequence
 
 __all__ = [
     "LONGEST",
@@ -17,6 +18,7 @@ __all__ = [
     "PathError",
     "PathKind",
     "PlaceholderError",
+    "Sequence",
     "UnknownPartyError",
     "basename",
     "inside",
@@ -25,5 +27,7 @@ __all__ = [
     "join",
     "map_code",
     "normalise",
+    "parent",
     "parse",
+    "read_sequence",
 ]

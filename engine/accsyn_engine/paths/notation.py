@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from accsyn_engine.paths.errors import PathError, PlaceholderError, UnknownPartyError
 from accsyn_engine.paths.relative import clean, is_windows, refuse_unwritable
+from accsyn_engine.paths.sequences import read_sequence
 
 DEFAULT_SHARE = "(default)"
 MAIN_SITE = frozenset({"hq", "organization"})  # besides the workspace's own code
@@ -56,7 +57,6 @@ _SHARE_WORDS = {
 }
 SHARE_KINDS = frozenset(_SHARE_WORDS.values())
 _SHARE = re.compile(rf"({'|'.join(_SHARE_WORDS)})=([^/\\:]*)[/\\:]?", re.IGNORECASE)
-_SEQUENCE = re.compile(r"%0?\d*d|##|\[\d+-\d+\]$")
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
@@ -287,4 +287,4 @@ def _place(kind: PathKind, root: str, written: str, text: str) -> Path:
 
 
 def _is_sequence(relative: str) -> bool:
-    return _SEQUENCE.search(relative.rpartition("/")[2]) is not None
+    return read_sequence(relative.rpartition("/")[2]) is not None

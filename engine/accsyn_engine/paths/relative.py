@@ -66,6 +66,13 @@ def is_windows(path: str) -> bool:
     return re.match(r"[A-Za-z]:(?:[\\/]|$)|\\\\|//", path) is not None
 
 
+def parent(path: str) -> str:
+    """Give the folder of a path of either platform, in the path's own writing; a root stays whole."""
+    folder = path[: len(path) - len(basename(path))]
+    bare = folder.rstrip("/" if path.startswith("/") else "/\\")
+    return folder if not bare or bare.endswith(":") else bare
+
+
 def basename(path: str) -> str:
     """Give the last name of a path of either platform; `""` for a root.
 

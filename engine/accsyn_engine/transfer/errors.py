@@ -117,6 +117,10 @@ class PathRefused(TransferError):
     sentence = "{path} is not a path below the share: {detail}."
 
 
+class FramesMissing(SourceMissing):
+    sentence = "Of the sequence {path} frames are missing: {frames}. Put them there or narrow the range, and retry."
+
+
 class NotFound(TransferError):
     code = "not-found"
     status = 404

@@ -18,11 +18,20 @@ SHORT_S = 0.003  # a round trip below which TCP does as well as anything
 
 @dataclass(frozen=True)
 class Item:
-    """One task's file or folder: `path` relative below `root`, an existing folder; "" is the root itself."""
+    """One task's file or folder: `path` relative below `root`, an existing folder; "" is the root itself.
+
+    A source may be a sequence of files in one folder: all of it lies below the folder, at the other side as well.
+    """
 
     task: int
     root: Path
     path: str
+    is_sequence: bool = False
+
+    @property
+    def base(self) -> str:
+        """What the names of this item's entries are relative to."""
+        return self.path.rpartition("/")[0] if self.is_sequence else self.path
 
 
 @dataclass(frozen=True)

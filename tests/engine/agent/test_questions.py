@@ -113,6 +113,37 @@ def test_getsize_and_exists(ask):
     assert ask("getsize", "proj002/nothing")["code"] == "not-found"
 
 
+def test_a_sequence_is_listed_measured_and_looked_for(ask):
+    shot = ask.volume / "proj002" / "shot"
+    shot.mkdir()
+    for name in ("a.0001.exr", "a.0002.exr", "a.0004.exr", "a.1.exr", "b.0001.exr"):
+        (shot / name).write_bytes(b"12")
+    whole, part = "proj002/shot/a.%04d.exr", "proj002/shot/a.%04d.exr[1-2]"
+    assert names(ask("ls", whole, sequence=True)) == ["a.0001.exr", "a.0002.exr", "a.0004.exr"]
+    assert [ask("getsize", path, sequence=True) for path in (whole, part)] == [6, 4]
+    gap = "proj002/shot/a.%04d.exr[1-5]"
+    assert [ask("exists", path, sequence=True) for path in (whole, part, gap)] == [True, True, False]
+    assert "frames are missing: 3, 5" in ask("getsize", gap, sequence=True)["message"]
+    assert ask("exists", "proj002/shot/c.%04d.exr", sequence=True) is False
+    assert ask("ls", "proj002/shot/c.%04d.exr", sequence=True)["code"] == "not-found"
+    assert ask("ls", whole)["code"] == "not-found"
+
+
+def test_a_name_with_a_counter_that_is_there_as_written_is_one_file(ask):
+    for name in ("x.##.txt", "x.01.txt"):
+        (ask.volume / name).write_bytes(b"1")
+    assert names(ask("ls", "x.##.txt", sequence=True)) == ["x.##.txt"]
+
+
+def test_a_size_counts_only_the_names_asked_for(ask):
+    assert ask("getsize", "proj002", include="*.exr") == 5
+    assert ask("getsize", "proj002", exclude=["*.exr"]) == 4
+
+
+def test_a_folder_that_is_there_is_not_made_again(ask):
+    assert "already" in ask("mkdir", "proj002/data")["message"]
+
+
 def test_folders_and_files_are_made_renamed_moved_and_deleted(ask):
     assert ask("mkdir", "proj002/new/deep") is True
     assert ask("rename", "proj002/new/deep", to="proj002/new/deeper") is True

@@ -10,8 +10,16 @@ from typing import Any
 import pytest
 
 from accsyn_engine.services.context import Caller
-from accsyn_engine.services.errors import AgentRefusedError, BadValueError, NobodyAnswersError, PathRefusedError
+from accsyn_engine.services.errors import (
+    AgentRefusedError,
+    BadValueError,
+    NobodyAnswersError,
+    NotFoundError,
+    PathRefusedError,
+)
 from accsyn_engine.services.moving import agents, files
+from accsyn_engine.services.people import users
+from accsyn_plugins.errors import AccsynError
 from tests.engine.services.world import DATASET, VENDOR_FOLDER, Agent, World
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
@@ -58,8 +66,9 @@ def _names(listed: Any) -> list[str]:
 def test_a_share_without_a_grant_cannot_be_listed(world: World) -> None:
     share = world.share()
     other = Caller("0" * 24, "other@gda.com", "standard")
-    with pytest.raises(PathRefusedError, match="proj002-outsourcing"):
-        files.operate(world.context, other, "ls", {"path": f"share={share['code']}"})
+    for code in (share["code"], "no-such-share"):
+        with pytest.raises(NotFoundError, match=f'no share "{code}"'):
+            files.operate(world.context, other, "ls", {"path": f"share={code}"})
 
 
 @pytest.mark.statement(19)
@@ -156,6 +165,57 @@ def test_files_do_not_leave_the_grant(world: World, operation: str, to: str | No
     data = {"path": f"share=proj002-outsourcing/{VENDOR_FOLDER}/a.dat", "path_to": to}
     with pytest.raises(error):
         files.operate(world.context, world.jennifer, operation, data)
+
+
+def test_a_volume_of_which_nothing_is_granted_is_none(world: World) -> None:
+    nobody = users.create(world.context, world.admin, {"code": "new@gda.com", "create_home_share": False})
+    caller = Caller(nobody["id"], nobody["code"], "standard")
+    sentences = []
+    for path in ("volume=production/a", "volume=archive/a", "geoscan:/mnt/production/a", "geoscan:/mnt/archive/a"):
+        with pytest.raises(AccsynError) as refused:
+            files.operate(world.context, caller, "ls", {"path": path})
+        sentences.append(refused.value.message.replace("archive", "production"))
+    assert (sentences[0], sentences[2]) == (sentences[1], sentences[3])
+
+
+def test_a_granted_folder_stays_and_what_lies_in_it_may_go(world: World) -> None:
+    world.share()
+    folder = f"share=proj002-outsourcing/{VENDOR_FOLDER}"
+    for operation, data in (("delete", {"path": folder, "force": True}), ("move", {"path": folder, "path_to": "x"})):
+        with pytest.raises(PathRefusedError, match="no delete or move access"):
+            files.operate(world.context, world.jennifer, operation, data)
+    with answering(world, lambda _event: {"answer": True}):
+        assert files.operate(world.context, world.jennifer, "delete", {"path": f"{folder}/old.dat"}) is True
+
+
+def test_a_path_of_a_list_that_the_server_refuses_says_so_in_its_own_entry(world: World) -> None:
+    def answer(event: dict[str, Any]) -> dict[str, Any]:
+        if event["data"]["path"] == "gone":
+            return {"error": {"code": "not-found", "message": "gone does not exist."}}
+        return {"answer": []}
+
+    with answering(world, answer):
+        listed = files.operate(world.context, world.admin, "ls", {"path": ["gone", "there"]})
+    assert listed == [
+        {"path": "gone", "result": None, "message": "gone does not exist."},
+        {"path": "there", "result": []},
+    ]
+
+
+def test_a_home_is_listed_itself_and_not_the_folder_of_the_day(world: World) -> None:
+    assert world.jennifer.code
+    with answering(world, _entries("a")) as asked:
+        files.operate(world.context, world.jennifer, "ls", {"path": "~"})
+    assert asked[0]["data"]["path"] == "accsyn/jennifer@gda.com"
+
+
+def test_a_name_with_a_counter_means_the_frames_only_for_who_reads_their_folder(world: World) -> None:
+    share = world.share()
+    world.grant(share["id"], "shots/shot_##", write=False)
+    with answering(world, _entries()) as asked:
+        files.operate(world.context, world.jennifer, "ls", {"path": f"share=proj002-outsourcing/{DATASET}/a.%04d.exr"})
+        files.operate(world.context, world.jennifer, "ls", {"path": "share=proj002-outsourcing/shots/shot_##"})
+    assert [event["data"].get("sequence") for event in asked] == [True, None]
 
 
 def test_a_whole_volume_cannot_be_deleted(world: World) -> None:

@@ -54,6 +54,32 @@ def test_a_source_that_is_not_there_is_a_failure_of_its_task(source: Path, targe
     assert sent.tasks_done == received.tasks_done == (2,)
 
 
+def test_a_sequence_sends_its_frames_and_names_those_that_lack(source: Path, target: Path) -> None:
+    folder = source / "shot"
+    folder.mkdir()
+    for name in ("a.0009.exr", "a.0010.exr", "a.0012.exr", "a.0013.exr", "a.9.exr", "other"):
+        (folder / name).write_bytes(name.encode())
+    (folder / "b.1").symlink_to("other")
+    items = [
+        Item(1, source, "shot/a.%04d.exr[9-12]", is_sequence=True),
+        Item(2, source, "shot/a.####.exr", is_sequence=True),
+        Item(3, source, "shot/b.%d", is_sequence=True),
+        Item(4, source, "shot/c.%d", is_sequence=True),
+        Item(5, source, "shot/other", is_sequence=True),
+    ]
+    sent, received = start(items, lambda task: Item(task, target, f"to/{task}")).outcomes()
+    assert sorted(tree(target / "to")) == [
+        *(f"1/a.{frame:04}.exr" for frame in (9, 10, 12)),
+        *(f"2/a.{frame:04}.exr" for frame in (9, 10, 12, 13)),
+        "5/other",
+    ]
+    assert sent.tasks_done == received.tasks_done == (2, 5)
+    said = {failure.task: failure.message for failure in sent.failures}
+    assert "frames are missing: 11." in said[1]
+    assert "b.1" in said[3]
+    assert "shot/c.%d is not there" in said[4]
+
+
 def between(source: Path, change: Path, how: str) -> Iterator[Item]:
     """Items whose walk lets `change` be seen as it was, and changes it before it can be read."""
     yield Item(1, source, change.name)

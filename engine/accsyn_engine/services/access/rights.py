@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, func, or_, select
 
 from accsyn_engine.acl import Grant, GrantColumns, Person, Verdict, verdict, volume_path
-from accsyn_engine.paths import join
+from accsyn_engine.paths import join, read_sequence
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import PathRefusedError
 from accsyn_engine.services.work.places import Place
@@ -38,6 +38,15 @@ class Rights:
     def on(self, volume: Row[Any], path: str) -> Verdict:
         """Judge a path below a volume."""
         return verdict(self.person, self.grants, volume.id, path, case_sensitive=bool(volume.case_sensitive))
+
+    def has_any(self, volume_id: str) -> bool:
+        """Whether anything on a volume is granted."""
+        return any(grant.volume == volume_id for grant in self.grants)
+
+    def on_frames(self, place: Place) -> bool:
+        """Whether a place's name stands for the frames of a sequence: they lie beside it, in a folder one may read."""
+        folder, _, name = place.path.rpartition("/")
+        return read_sequence(name) is not None and self.on(place.volume, folder).read
 
     def require(self, right: str, place: Place) -> None:
         """Raise PathRefusedError unless the person has `right` ("read" or "write") on a place."""

@@ -157,13 +157,14 @@ def _rooted(side: dict[str, Any], codes: dict[str, str], *, mapped: set[str] | f
     What goes to a machine that maps the volume lands there, mirrored; a relative path is for the others.
     """
     kind, volume = side["kind"], codes.get(side.get("v") or "", "")
+    more = {"sequence": True} if side.get("sequence") else {}
     if kind == "volume":
-        return {"root": {"volume": volume}, "path": side["rel"]}
+        return {"root": {"volume": volume}, "path": side["rel"]} | more
     if kind == "map" or (kind == "relative" and volume and volume.lower() in mapped):
-        return {"root": {"map": volume}, "path": side["rel"]}
+        return {"root": {"map": volume}, "path": side["rel"]} | more
     if kind == "relative":
         return {"root": {"download": True}, "path": side["path"]}
-    return {"root": {"local": True}, "path": side["path"]}
+    return {"root": {"local": True}, "path": side["path"]} | more
 
 
 def is_due(work: Work, machine: Row[Any], row: Row[Any], data: dict[str, Any]) -> bool:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from accsyn_engine.acl import leads_somewhere, visible
 from accsyn_engine.services import audit
 from accsyn_engine.services.access import rights
 from accsyn_engine.services.access.rights import Rights
-from accsyn_engine.services.context import Caller, Context
+from accsyn_engine.services.access.seen import place
+from accsyn_engine.services.context import Caller, Context, Work
 from accsyn_engine.services.errors import AgentRefusedError, BadValueError, PathRefusedError
 from accsyn_engine.services.moving.asking import ask
 from accsyn_engine.services.permissions import PERMISSIONS, check, waits
 from accsyn_engine.services.records.fields import flag, text
-from accsyn_engine.services.work.places import Place, place
+from accsyn_engine.services.work.places import Place
 
 MOST_PATHS = 10_000
 DIRECTORY = 0
-_LS_OPTIONS = ("recursive", "maxdepth", "getsize", "files_only", "directories_only", "include", "exclude")
+_OPTIONS = {
+    "ls": ("recursive", "maxdepth", "getsize", "files_only", "directories_only", "include", "exclude"),
+    "getsize": ("include", "exclude"),
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,9 @@ class Asked:
 def operate(context: Context, caller: Caller, operation: str, data: dict[str, Any]) -> Any:
     """Carry out ls, getsize, exists, mkdir, rename, move or delete on a path, or on each of a list of paths.
 
-    A list is answered with a list of {"path", "result"}. Every path is judged before the first is touched.
+    A list is answered with a list of {"path", "result"}. Every path is judged before the first is touched, so one that
+    the caller may not use refuses them all; what the server cannot do with one path (it is missing, it is not empty)
+    stands in its entry as "message", beside a "result" of None.
     """
     if operation not in OPERATIONS or f"file.{operation}" not in PERMISSIONS:
         raise BadValueError(what=f'There is no file operation "{operation}"; there are {", ".join(OPERATIONS)}.')
@@ -52,7 +58,14 @@ def operate(context: Context, caller: Caller, operation: str, data: dict[str, An
     if len(paths) > MOST_PATHS:
         raise BadValueError(what=f"At most {MOST_PATHS} paths at a time; ask in parts.")
     asked = [(path, _judged(context, caller, operation, path, data)) for path in paths]
-    return [{"path": path, "result": _carry_out(context, caller, operation, one)} for path, one in asked]
+    return [_entry(context, caller, operation, path, one) for path, one in asked]
+
+
+def _entry(context: Context, caller: Caller, operation: str, path: Any, asked: Asked) -> dict[str, Any]:
+    try:
+        return {"path": path, "result": _carry_out(context, caller, operation, asked)}
+    except AgentRefusedError as error:
+        return {"path": path, "result": None, "message": error.message}
 
 
 def _judged(context: Context, caller: Caller, operation: str, path: Any, data: dict[str, Any]) -> Asked:
@@ -60,17 +73,18 @@ def _judged(context: Context, caller: Caller, operation: str, path: Any, data: d
     options = data | path if isinstance(path, dict) else data
     written = path.get("path") if isinstance(path, dict) else path
     with context.reading() as work:
-        found = place(work, caller, written if written is not None else "share=(default)")
         held = rights.of_caller(work, caller)
-        target = _target(work, caller, operation, found, options)
-        asked = Asked(found, target, held, options)
+        found = place(work, caller, held, written if written is not None else "share=(default)")
+        asked = Asked(found, None, held, options)
+        if operation in {"rename", "move"}:
+            asked = replace(asked, target=_target(work, caller, operation, asked))
         _NEEDS[operation](asked)
     return asked
 
 
-def _target(work: Any, caller: Caller, operation: str, found: Place, options: dict[str, Any]) -> Place | None:
-    if operation not in {"rename", "move"}:
-        return None
+def _target(work: Work, caller: Caller, operation: str, asked: Asked) -> Place:
+    """Where a file is to be afterwards; raises BadValueError where it cannot get."""
+    found, options = asked.place, asked.data
     names = ("path_to", "to", "new_name", "newname", "destination", "name")
     written = next((text(options, name, longest=8192) for name in names if options.get(name)), None)
     if not written:
@@ -78,7 +92,7 @@ def _target(work: Any, caller: Caller, operation: str, found: Place, options: di
     if operation == "rename" and not any(char in written for char in "/\\="):
         folder = found.path.rpartition("/")[0]
         return Place(found.volume, found.share, f"{folder}/{written}" if folder else written, is_folder=False)
-    target = place(work, caller, written)
+    target = place(work, caller, asked.rights, written)
     if target.volume.id != found.volume.id:
         raise BadValueError(what="Files cannot be moved to another volume; transfer and delete them instead.")
     if operation == "rename" and target.path.rpartition("/")[0] != found.path.rpartition("/")[0]:
@@ -105,9 +119,16 @@ def _needs_write(asked: Asked) -> None:
     _keep_root(asked)
 
 
+def _needs_folder(asked: Asked) -> None:
+    """What goes away leaves its folder: a granted folder itself stays, what lies in it may go."""
+    _needs_write(asked)
+    folder = asked.place.path.rpartition("/")[0]
+    if not asked.rights.on(asked.place.volume, folder).write:
+        raise PathRefusedError(user=asked.rights.person.code, right="delete or move", path=asked.shown)
+
+
 def _needs_both_ends(asked: Asked) -> None:
-    asked.rights.require("write", asked.place)
-    _keep_root(asked)
+    _needs_folder(asked)
     if asked.target is not None:
         asked.rights.require("write", asked.target)
 
@@ -128,10 +149,13 @@ _NEEDS: dict[str, Callable[[Asked], None]] = {
     "mkdir": _needs_write,
     "rename": _needs_both_ends,
     "move": _needs_both_ends,
-    "delete": _needs_write,
+    "delete": _needs_folder,
 }
 OPERATIONS = tuple(_NEEDS)
 CHANGES = frozenset({"mkdir", "rename", "move", "delete"})
+
+
+_OF_FRAMES = frozenset({"ls", "getsize", "exists"})
 
 
 def _carry_out(context: Context, caller: Caller, operation: str, asked: Asked) -> Any:
@@ -139,8 +163,9 @@ def _carry_out(context: Context, caller: Caller, operation: str, asked: Asked) -
         return False
     volume = asked.place.volume
     question: dict[str, Any] = {"root": {"volume": volume.code}, "path": asked.place.path}
-    if operation == "ls":
-        question |= {name: asked.data[name] for name in _LS_OPTIONS if name in asked.data}
+    question |= {name: asked.data[name] for name in _OPTIONS.get(operation, ()) if name in asked.data}
+    if operation in _OF_FRAMES and asked.rights.on_frames(asked.place):
+        question["sequence"] = True
     if operation == "delete":
         question["force"] = flag(asked.data, "force", default=False)
     if asked.target is not None:

@@ -19,7 +19,10 @@ from accsyn_engine.paths import (
     inside,
     is_plain,
     join,
+    parent,
+    read_sequence,
 )
+from accsyn_engine.services.access import seen
 from accsyn_engine.services.access.rights import Rights
 from accsyn_engine.services.context import Caller, Work
 from accsyn_engine.services.errors import BadValueError
@@ -55,6 +58,33 @@ class Packed:
     priority: int
     metadata: dict[str, Any]
     volumes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a task moves: its name, where it lies if that is in the workspace, and whether it is many files."""
+
+    name: str
+    place: Place | None
+    is_sequence: bool
+
+    def folder(self, path: str) -> str:
+        """Where it lands, given where one file of its name would: frames keep their names below a folder.
+
+        Raises BadValueError for frames that would get other names.
+        """
+        if not self.is_sequence:
+            return path
+        frames, there = read_sequence(self.name), read_sequence(basename(path))
+        if frames is None or there is None or not frames.is_same_as(there):
+            raise BadValueError(
+                what=f'The frames of "{self.name}" keep their names; end "{path}" with a slash to have them below it.'
+            )
+        return parent(path)
+
+    def landing(self, place: Place) -> Place:
+        """As `folder`, for a place of the workspace."""
+        return replace(place, path=self.folder(place.path), is_folder=True) if self.is_sequence else place
 
 
 @dataclass(frozen=True)
@@ -131,7 +161,7 @@ class Packer:
             "source": self._default(data or {}, "source"),
             "destination": self._default(data or {}, "destination", "dest"),
         }
-        self._places: dict[tuple[PathKind, str], Place] = {}
+        self._places: dict[tuple[PathKind, str, bool], Place] = {}
         self._sides: dict[tuple[Any, bool], Side] = {}
         self._folders: dict[str, Endpoint | None] = {}
 
@@ -149,7 +179,8 @@ class Packer:
         ends = Ends(self._side(source), self._side(destination))
         self._check_ends(ends, task)
         name, source_row, place = self._pack_source(ends, source, task)
-        target = self._pack_destination(ends, destination, task, name, place, is_published=published is not None)
+        item = Item(name, place, is_sequence="sequence" in source_row)
+        target = self._pack_destination(ends, destination, task, item, is_published=published is not None)
         return Packed(
             uri=task.uri,
             source=source_row,
@@ -210,74 +241,85 @@ class Packer:
                 " others, so make another job of it."
             )
 
-    def _place(self, path: Path, written: str) -> Place:
+    def _place(self, path: Path, written: str, *, is_landing: bool = False, is_published: bool = False) -> Place:
         """Find the place of a path; the share is looked up once for all paths below it."""
         if path.is_local or path.kind is PathKind.OWN_HOME:
-            return places.locate(self._work, self._caller, path, written=written)
-        key = (path.kind, path.root)
+            return self._located(path, written, is_landing=is_landing, is_published=is_published)
+        key = (path.kind, path.root, is_published)
         if key not in self._places:
             root = replace(path, relative="", is_folder=True)
-            self._places[key] = places.locate(self._work, self._caller, root, written=written)
+            self._places[key] = self._located(root, written, is_landing=is_landing, is_published=is_published)
         found = self._places[key]
         return replace(found, path=join(found.path, path.relative), is_folder=path.is_folder)
+
+    def _located(self, path: Path, written: str, *, is_landing: bool, is_published: bool) -> Place:
+        """What the studio's hook names need not be seen by whoever publishes."""
+        if is_published:
+            return places.locate(self._work, self._caller, path, written=written, is_landing=is_landing)
+        return seen.locate(self._work, self._caller, self._rights, path, written=written, is_landing=is_landing)
 
     def _pack_source(self, ends: Ends, endpoint: Endpoint, task: Written) -> tuple[str, dict[str, Any], Place | None]:
         written, path = task.source or "", endpoint.path
         if ends.source.is_workspace:
             place = self._place(path, written)
             self._rights.require("read", place)
-            return place.name, _volume_side(place), place
+            is_sequence = path.is_sequence and self._rights.on_frames(place)
+            return place.name, _volume_side(place) | _frames(is_sequence), place
         parties.check_own_machine(self._caller, ends.source, path.kind, is_source=True, written=written)
         if path.is_local:
-            return basename(path.native), _person_side(ends.source, "local") | {"path": path.native}, None
+            return (
+                basename(path.native),
+                _person_side(ends.source, "local") | {"path": path.native} | _frames(path.is_sequence),
+                None,
+            )
         if path.kind in {PathKind.RELATIVE, PathKind.MIRROR, PathKind.OWN_HOME}:
             raise PathError(text=written, reason="what a person sends needs its full path, or a share mapped there")
         place = self._place(path, written)
-        return place.name, _mapped_side(ends.source, place), place
+        return place.name, _mapped_side(ends.source, place) | _frames(path.is_sequence), place
 
     def _pack_destination(
         self,
         ends: Ends,
         endpoint: Endpoint,
         task: Written,
-        name: str,
-        source: Place | None,
+        item: Item,
         *,
         is_published: bool,
     ) -> dict[str, Any]:
         written, path = task.destination or "", endpoint.path
         if ends.destination.is_workspace:
-            place = self._landing(path, written, name, source)
+            place = item.landing(self._landing(path, written, item, is_published=is_published))
             if not is_published:
                 self._rights.require("write", place)
             return _volume_side(place)
         parties.check_own_machine(self._caller, ends.destination, path.kind, is_source=False, written=written)
-        return self._at_person(ends.destination, path, written, name, source)
+        return self._at_person(ends.destination, path, written, item)
 
-    def _landing(self, path: Path, written: str, name: str, source: Place | None) -> Place:
+    def _landing(self, path: Path, written: str, item: Item, *, is_published: bool = False) -> Place:
         """Where exactly an item lands in the workspace: below a folder it keeps its name."""
         if path.kind is PathKind.MIRROR:
-            if source is None:
+            if item.place is None:
                 raise BadValueError(
-                    what=f'"{name}" needs a destination with a path: its source is below no mapped share.'
+                    what=f'"{item.name}" needs a destination with a path: its source is below no mapped share.'
                 )
-            return source
-        place = self._place(path, written)
-        return replace(place, path=join(place.path, name), is_folder=False) if place.is_folder else place
+            return item.place
+        place = self._place(path, written, is_landing=True, is_published=is_published)
+        return replace(place, path=join(place.path, item.name), is_folder=False) if place.is_folder else place
 
-    def _at_person(self, side: Side, path: Path, written: str, name: str, source: Place | None) -> dict[str, Any]:
+    def _at_person(self, side: Side, path: Path, written: str, item: Item) -> dict[str, Any]:
+        source, name = item.place, item.name
         if path.is_local:
             native = places.native(path.native, name) if path.is_folder else path.native
-            return _person_side(side, "local") | {"path": native}
+            return _person_side(side, "local") | {"path": item.folder(native)}
         if path.kind in {PathKind.MIRROR, PathKind.RELATIVE}:
             relative = path.relative
             if path.kind is PathKind.MIRROR:
                 relative = source.path or name if source else name
             elif path.is_folder:
                 relative = join(relative, name)
-            mirrored = {"v": source.volume.id, "rel": source.path} if source else {}
-            return _person_side(side, "relative") | {"path": relative} | mirrored
-        return _mapped_side(side, self._landing(path, written, name, source))
+            mirrored = {"v": source.volume.id, "rel": item.folder(source.path)} if source else {}
+            return _person_side(side, "relative") | {"path": item.folder(relative)} | mirrored
+        return _mapped_side(side, item.landing(self._landing(path, written, item)))
 
 
 _VERBS = {"source": "come from", "destination": "go to"}
@@ -292,6 +334,10 @@ def _volume_side(place: Place) -> dict[str, Any]:
         "path": place.in_share,
         "rel": place.path,
     }
+
+
+def _frames(is_sequence: bool) -> dict[str, Any]:
+    return {"sequence": True} if is_sequence else {}
 
 
 def _person_side(side: Side, kind: str) -> dict[str, Any]:

@@ -79,14 +79,17 @@ def read(work: Work, text: object) -> Endpoint:
     return parse(text, names(work))
 
 
-def locate(work: Work, caller: Caller, path: Path, *, written: str) -> Place:
-    """Find the place of the workspace that a path names; raises NotFoundError or PathError."""
+def locate(work: Work, caller: Caller, path: Path, *, written: str, is_landing: bool = False) -> Place:
+    """Find the place of the workspace that a path names; raises NotFoundError or PathError.
+
+    A bare `~` is the home itself; what lands there (`is_landing`) does so below a folder named after the day.
+    """
     if path.kind in _TYPES:
         row = _named(work, path)
         volume = volume_of(work, row)
         return Place(volume, row, _below(row, path.relative), path.is_folder)
     if path.kind is PathKind.OWN_HOME:
-        return _own_home(work, caller, path)
+        return _own_home(work, caller, path, is_landing=is_landing)
     if path.kind is PathKind.RELATIVE:
         volume = default_volume(work)
         return Place(volume, volume, path.relative, path.is_folder)
@@ -96,13 +99,18 @@ def locate(work: Work, caller: Caller, path: Path, *, written: str) -> Place:
 
 
 def place(work: Work, caller: Caller, text: object) -> Place:
-    """Find the place of the workspace that a script wrote, for file operations."""
+    """Find the place of the workspace that a script wrote."""
+    return locate(work, caller, in_workspace(work, text), written=str(text))
+
+
+def in_workspace(work: Work, text: object) -> Path:
+    """Read a path that must be one of the workspace; raises PathError or BadValueError."""
     endpoint = read(work, text)
     if endpoint.party.kind not in {PartyKind.NONE, PartyKind.WORKSPACE}:
         raise PathError(
             text=str(text), reason="it lies on a person's machine; only paths of the workspace can be used here"
         )
-    return locate(work, caller, endpoint.path, written=str(text))
+    return endpoint.path
 
 
 def volume_path(text: str) -> str:
@@ -149,14 +157,14 @@ def _below(row: Row[Any], relative: str) -> str:
     return relative if row.type == "volume" else join(row.path, relative)
 
 
-def _own_home(work: Work, caller: Caller, path: Path) -> Place:
+def _own_home(work: Work, caller: Caller, path: Path, *, is_landing: bool) -> Place:
     home = work.connection.execute(
         select(share).where(share.c.type == "home", share.c.user_id == caller.user_id, share.c.active)
     ).first()
     if home is None:
         raise NotFoundError(kind="home of", name=caller.code)
     day = (iso(work.now) or "")[:10].replace("-", "")
-    relative = join(path.relative, day) if path.is_dated else path.relative
+    relative = join(path.relative, day) if path.is_dated and is_landing else path.relative
     return Place(volume_of(work, home), home, join(home.path, relative), path.is_folder)
 
 
@@ -164,10 +172,15 @@ def _under_a_volume(work: Work, path: Path, written: str) -> Place:
     volumes = work.connection.execute(select(share).where(share.c.type == "volume", share.c.active))
     best = max(_matches(volumes, path), key=lambda match: len(match[1].relative), default=None)
     if best is None:
-        raise PathError(text=written, reason="it lies below no volume of the workspace")
+        raise under_no_volume(written)
     volume, root = best
     relative = path.relative[len(root.relative) :].lstrip("/")
     return Place(volume, volume, normalise(relative), path.is_folder)
+
+
+def under_no_volume(written: str) -> PathError:
+    """The error of an absolute path that belongs to nobody."""
+    return PathError(text=written, reason="it lies below no volume of the workspace")
 
 
 def _matches(volumes: Iterable[Row[Any]], path: Path) -> Iterable[tuple[Row[Any], Path]]:

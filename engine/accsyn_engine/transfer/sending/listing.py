@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from accsyn_engine.clock import Clock
 from accsyn_engine.transfer.disk import files
 from accsyn_engine.transfer.disk.files import Root, Stat
-from accsyn_engine.transfer.errors import NotFound, SourceMissing, SourceRefused, TransferError
+from accsyn_engine.transfer.disk.frames import find_frames
+from accsyn_engine.transfer.errors import FramesMissing, NotFound, SourceMissing, SourceRefused, TransferError
 from accsyn_engine.transfer.meeting.link import Link
 from accsyn_engine.transfer.sending.shipment import Parcel, Shipment
 from accsyn_engine.transfer.work import Control, Item
@@ -59,11 +60,22 @@ class Listing:
     def _walk(self, item: Item) -> None:
         try:
             root = self._root(item)
-            for found in root.walk(item.path):
+            for found in self._frames(item, root) if item.is_sequence else root.walk(item.path):
                 self._add(item, root, found)
         except TransferError as error:
             missing = SourceMissing(path=names.shown(item.path) or item.root.name)
             self._refuse(item, missing if isinstance(error, NotFound) else error)
+
+    def _frames(self, item: Item, root: Root) -> Iterator[Stat]:
+        """The frames of a sequence; a name that is there as it is written means itself."""
+        found = find_frames(root, item.path)
+        if found is None:
+            yield from root.walk(item.path)
+            return
+        yield from found.there
+        if found.missing:
+            error = FramesMissing(path=names.shown(item.path), frames=found.missing)
+            self._refuse(item, error, item.path.rpartition("/")[2])
 
     def _root(self, item: Item) -> Root:
         if item.root not in self._roots:
@@ -71,7 +83,7 @@ class Listing:
         return self._roots[item.root]
 
     def _add(self, item: Item, root: Root, found: Stat) -> None:
-        below = found.path[len(item.path) :].lstrip("/") if item.path else found.path
+        below = found.path[len(item.base) :].lstrip("/") if item.base else found.path
         entry = Entry(
             _KINDS.get(found.kind, Kind.OTHER),
             item.task,
@@ -84,9 +96,9 @@ class Listing:
             fault = SourceRefused(path=names.shown(found.path), detail=found.detail or _FAULTS[found.kind])
         self._append(Parcel(self._index, entry, root, found.path, self._position), fault)
 
-    def _refuse(self, item: Item, error: TransferError) -> None:
-        """An item that cannot be walked at all is an entry too, so that both ends know of it."""
-        entry = Entry(Kind.OTHER, item.task, b"", 0, 0)
+    def _refuse(self, item: Item, error: TransferError, name: str = "") -> None:
+        """What cannot be walked is an entry too, so that both ends know of it."""
+        entry = Entry(Kind.OTHER, item.task, names.to_bytes(name), 0, 0)
         self._append(Parcel(self._index, entry, None, item.path, self._position), error)
 
     def _append(self, parcel: Parcel, fault: TransferError | None) -> None:
