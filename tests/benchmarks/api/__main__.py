@@ -1,6 +1,7 @@
 """The figures of the API, as one JSON object on standard output.
 
-    python -m tests.benchmarks.api [--database sqlite] [--only lists] [--active 100000] [--finished 1000000] [--keep DIR]
+    python -m tests.benchmarks.api [--database sqlite] [--only lists] [--active 100000] [--finished 1000000] [--tasks 1000000]
+        [--keep DIR] [--out FILE]
 
 Each section is measured on an engine whose database was filled directly, in bulk. `--keep` leaves the filled databases in
 a folder and takes them from there the next time.
@@ -47,20 +48,18 @@ def compared(small: dict[str, Any], big: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measure(kept: Databases, given: argparse.Namespace) -> dict[str, Any]:
-    report: dict[str, Any] = {}
-    many = Size(given.active, given.finished)
+def measure(kept: Databases, given: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Measure what was asked for, section by section."""
     if "lists" in given.only:
         with studio(kept, "lists", SMALL) as few:
             small = lists.measure(few)
-        with studio(kept, "lists", many) as full:
-            report["lists"] = compared(small, lists.measure(full))
+        with studio(kept, "lists", Size(given.active, given.finished)) as full:
+            yield "lists", compared(small, lists.measure(full))
     if "calls" in given.only:
         with studio(kept, "calls", CALLED) as full:
-            report["calls"] = calls.measure(full)
+            yield "calls", calls.measure(full)
     if "package" in given.only:
-        report["package"] = _package(kept, given.tasks)
-    return report
+        yield "package", _package(kept, given.tasks)
 
 
 def _package(kept: Databases, tasks: int) -> dict[str, Any]:
@@ -80,6 +79,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--finished", type=int, default=1_000_000)
     parser.add_argument("--tasks", type=int, default=1_000_000, help="of the job that is made through the API")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("build/bench/api.json"), help="written after each section")
     given = parser.parse_args()
     given.only = given.only or list(SECTIONS)
     return given
@@ -87,11 +87,14 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory(prefix="bench-") as top:
         for kind in given.database or ["sqlite", "postgresql"]:
             with databases(kind, given.keep or Path(top)) as kept:
-                report[kind] = measure(kept, given)
+                for section, found in measure(kept, given):
+                    report.setdefault(kind, {})[section] = found
+                    given.out.write_text(json.dumps(report, indent=1), encoding="utf-8")
     print(json.dumps(report, indent=1))
 
 

@@ -243,7 +243,7 @@ def past(world: World) -> Past:
     return Past(world)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(who=st.sampled_from(list(ROLES)), tree=st.none() | TREES, asked=FINDS)
 def test_a_list_of_jobs_is_what_a_second_reading_of_everything_gives(
     past: Past, who: str, tree: Node | None, asked: Row
@@ -255,7 +255,7 @@ def test_a_list_of_jobs_is_what_a_second_reading_of_everything_gives(
     assert [entity["id"] for entity in found] == past.expected(who, tree, find), find
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(who=st.sampled_from(list(ROLES)), number=st.integers(0, 59), single=st.booleans())
 def test_an_id_finds_a_job_exactly_where_a_list_would_show_it(past: Past, who: str, number: int, single: bool) -> None:
     row = past.rows[number]

@@ -82,6 +82,7 @@ def _code_of(kind: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement[
     return case((kind == "user", _one(user, id)), (kind == "client", _one(client, id)), else_=_workspace_code)
 
 
+_SPEED = case((and_(job.c.status == "running", job.c.speed > 0), job.c.speed / float(entities.MEGABYTE)), else_=-1.0)
 _USER_HR, _QUEUE_HR = _one(user, job.c.user_id), _one(queue, job.c.queue_id)
 _PERCENT = job.c.bytes_done * 100 // func.nullif(job.c.size, 0)
 _PROGRESS = case((job.c.status == "done", 100), (job.c.size <= 0, 0), (_PERCENT > 99, 99), else_=_PERCENT)
@@ -117,10 +118,10 @@ LISTING = Listing(
         "started": Date(job.c.started),
         "error_code": Text(job.c.error_code),
         "size": Number(job.c.size),
-        "speed": Number(job.c.speed),
+        "speed": Number(_SPEED),
         "priority": Number(job.c.priority),
         "description": Text(job.c.description),
-        "error": Text(func.coalesce(job.c.error, "")),
+        "error": Text(job.c.error),
         "creator": Text(job.c.creator),
         "created": Date(job.c.created),
         "modified": Date(job.c.modified),
