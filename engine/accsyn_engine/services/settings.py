@@ -21,7 +21,7 @@ from accsyn_engine.services.permissions import reads, writes
 from accsyn_engine.services.records.rows import bare, by_id, require_share, require_user
 from accsyn_engine.services.scripts.hooking import HOOKS, OSES, hook_name
 from accsyn_engine.services.work import job_lists, queues
-from accsyn_engine.store.schema import client, setting
+from accsyn_engine.store.schema import client, queue, setting
 
 WORKSPACE = ""  # the entity id of the workspace's own settings
 SCOPES = frozenset({"workspace", "organization", "user", "share", "volume", "folder", "home", "queue", "client", "job"})
@@ -144,6 +144,8 @@ def _entity(work: Work, caller: Caller, scope: str, id: str | None) -> tuple[str
         return "user", require_user(work, id).id
     if word == "queue":
         return "queue", queues.require(work, id).id
+    if word == "job" and by_id(work, queue, bare(id)) is not None:  # until 3.1 a queue is a job of type 2
+        return "queue", bare(id)
     return word, job_lists.require(work, caller, id).id if word == "job" else _client(work, id)
 
 

@@ -108,7 +108,7 @@ def test_a_field_of_another_shape_gets_a_sentence_or_is_taken_as_absent(world: W
     world.share()
     data = {"source": "share=proj002-outsourcing/x", "destination": "jennifer@gda.com:x"} | {field: shape}
     made = _answer(jobs.create, world, data)
-    assert isinstance(made, str) or made["status"] in {"waiting", "paused"}
+    assert isinstance(made, str) or made["status"] in {"init", "paused"}
 
 
 def test_a_setting_may_not_hide_a_platform_in_its_name(world: World) -> None:

@@ -232,7 +232,7 @@ def test_a_deactivated_share_takes_its_jobs_along_and_comes_back_with_its_grants
     with pytest.raises(NotFoundError):
         world.publish()
     shares.activate(world.context, world.workflow, share["id"])
-    assert world.publish()["status"] == "waiting"
+    assert world.publish()["status"] == "init"
 
 
 def test_a_deleted_share_is_gone_and_files_are_nobodys_business(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from accsyn_engine.services.errors import BadValueError
@@ -46,6 +46,15 @@ def number(data: Mapping[str, Any], name: str, *, default: int, least: int, most
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise BadValueError(what=f'"{name}" must be a whole number from {least} to {most}, not {value!r:.60}.')
     return value
+
+
+def known_only(data: Mapping[str, Any], names: Iterable[str], *, kind: str) -> None:
+    """Refuse what this kind of entity does not have, so that a misspelled name is not taken for done."""
+    unknown = sorted(str(name) for name in data.keys() - set(names))
+    if unknown:
+        raise BadValueError(
+            what=f'A {kind} has no "{unknown[0]:.60}" to write; there are {", ".join(sorted(set(names)))}.'
+        )
 
 
 def choice(

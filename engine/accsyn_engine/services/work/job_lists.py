@@ -18,7 +18,10 @@ from accsyn_engine.services.records.references import to_party, to_queue, to_use
 from accsyn_engine.services.records.rows import bare
 from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, transfer, user, workspace
 
+TRANSFER = 1  # among the types of the job family
+
 _submitter = user.alias("submitter")
+_parent = job.alias("parent")
 _from_user, _to_user = user.alias("from_user"), user.alias("to_user")
 _from_client, _to_client = client.alias("from_client"), client.alias("to_client")
 _workspace_code = select(workspace.c.code).limit(1).scalar_subquery()
@@ -36,6 +39,7 @@ ROWS = (
         job,
         _submitter.c.code.label("user_code"),
         queue.c.code.label("queue_code"),
+        _parent.c.code.label("parent_code"),
         _source_code.label("source_code"),
         _destination_code.label("destination_code"),
         transfer.c.sender_line,
@@ -44,6 +48,7 @@ ROWS = (
     )
     .join(_submitter, _submitter.c.id == job.c.user_id)
     .join(queue, queue.c.id == job.c.queue_id)
+    .outerjoin(_parent, _parent.c.id == job.c.parent_id)
     .outerjoin(_from_user, _from_user.c.id == job.c.source_id)
     .outerjoin(_from_client, _from_client.c.id == job.c.source_id)
     .outerjoin(_to_user, _to_user.c.id == job.c.destination_id)
@@ -110,8 +115,12 @@ def visible_jobs(caller: Caller) -> ColumnElement[bool]:
 
 @reads("job.find")
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
-    """List jobs, without their tasks."""
-    return listed(work, LISTING, find, visible_jobs(caller), lambda row: shown(caller, row))
+    """List transfers, without their tasks; those of one queue or delivery by its id as `parent`."""
+    may_see = and_(visible_jobs(caller), job.c.type == TRANSFER)
+    if find.parent:
+        parent = bare(find.parent)
+        may_see = and_(may_see, or_(job.c.parent_id == parent, job.c.queue_id == parent))
+    return listed(work, LISTING, find, may_see, lambda row: shown(caller, row))
 
 
 def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
@@ -129,7 +138,7 @@ def require(work: Work, caller: Caller, id: object, *, lock: bool = False) -> Ro
     """Read a job the caller may see, by id or code; raises NotFoundError."""
     name = bare(id)
     by = or_(job.c.id == name, and_(job.c.code_folded == folded(name), job.c.code == name))  # by index
-    statement = ROWS.where(by, visible_jobs(caller)).order_by(job.c.created.desc())
+    statement = ROWS.where(by, job.c.type == TRANSFER, visible_jobs(caller)).order_by(job.c.created.desc())
     if lock:
         statement = statement.with_for_update(of=job)
     row = work.connection.execute(statement.limit(1)).first()

@@ -26,6 +26,7 @@ class Policy:
 
     refuse: bool = False  # allow_duplicates=False
     replace: bool = False  # replace_duplicates=True; otherwise the task there is tried again
+    renumber: bool = False  # append=True: a uri that is taken becomes a new one
 
 
 class Shelf:
@@ -93,9 +94,10 @@ class Shelf:
         taken = self._taken({entry.uri for entry in chunk if entry.uri is not None})
         for entry in chunk:
             self._seq += 1
-            if entry.uri is not None and entry.uri in taken:
-                raise ExistsError(kind="task", name=entry.uri)
-            uri = entry.uri if entry.uri is not None else self._free_uri()
+            is_taken = entry.uri is not None and entry.uri in taken
+            if is_taken and not self._policy.renumber:
+                raise ExistsError(kind="task", name=str(entry.uri))
+            uri = self._free_uri() if entry.uri is None or is_taken else entry.uri
             taken.add(uri)
             self._volumes |= entry.volumes
             yield {

@@ -21,7 +21,7 @@ from accsyn_engine.services.records.fields import choice, mapping, number
 from accsyn_engine.services.records.finding import Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_job
 from accsyn_engine.services.records.rows import bare, by_id, require_user
-from accsyn_engine.services.work import job_lists
+from accsyn_engine.services.work import delivery_lists, job_lists
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.parties import Side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
@@ -56,7 +56,7 @@ STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": 
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     """List tasks of the jobs a caller may see."""
     volumes = _known_paths(work, caller)
-    may_see = job_lists.visible_jobs(caller)
+    may_see = delivery_lists.visible_deliveries(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
     listing = OF_ONE_JOB if find.parent or "job" in (find.query or "").lower() else LISTING
