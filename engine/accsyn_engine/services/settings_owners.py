@@ -14,7 +14,7 @@ from accsyn_engine.services.moving.clients import visible_clients
 from accsyn_engine.services.people.users import visible_users
 from accsyn_engine.services.records.rows import bare, by_id, share_by, user_by
 from accsyn_engine.services.work import job_lists, queues
-from accsyn_engine.store.schema import client, share, task, user
+from accsyn_engine.store.schema import client, queue, share, task, user
 
 WORKSPACE = ""  # the entity id of the workspace's own settings
 
@@ -76,6 +76,8 @@ def owner(work: Work, caller: Caller, scope: str, id: str | None) -> tuple[str, 
         raise BadValueError(what=f'Settings belong to one of {", ".join(sorted(SCOPES))}, not to "{scope}".')
     if word not in _OWNERS:
         return "workspace", WORKSPACE
+    if word == "job" and id is not None and by_id(work, queue, bare(id)) is not None:
+        word = "queue"  # until 3.1 a queue is a job of type 2
     kept, find = _OWNERS[word]
     found = None if id is None else find(work, caller, id)
     if found is None:

@@ -35,7 +35,8 @@ def grant_lost(work: Work, caller: Caller, person: Row[Any], volume_id: str, *, 
         return
     left = rights.of_user(work, person.id, person.code, person.role)
     statement = _jobs_of(person.id).join(job_volume, job_volume.c.job_id == job.c.id)
-    for row in work.connection.execute(statement.where(job_volume.c.volume_id == volume_id)).all():
+    there = job_volume.c.volume_id == volume_id, job.c.parent_id.is_(None)
+    for row in work.connection.execute(statement.where(*there)).all():
         if _uses(work, row, volume, path, left):
             sentence = (
                 f"The access of {person.code} to {shown} was revoked, so this job was stopped; grant it and retry."
@@ -54,13 +55,13 @@ def share_lost(work: Work, caller: Caller, row: Row[Any]) -> None:
 
 def _jobs_of(user_id: str) -> Any:
     parts = or_(job.c.sender_user_id == user_id, job.c.receiver_user_id == user_id, job.c.user_id == user_id)
-    return select(job).where(parts, job.c.status.in_(_ALIVE), job.c.archived.is_(False))
+    return select(job).where(parts, job.c.type == 1, job.c.status.in_(_ALIVE), job.c.archived.is_(False))
 
 
 def require_rights(work: Work, row: Row[Any], person: Row[Any]) -> None:
     """Raise PathRefusedError when a person may not, or no longer, move what a job moves: before it is tried again."""
     left = rights.of_user(work, person.id, person.code, person.role)
-    if person.role == "admin":
+    if person.role == "admin" or row.parent_id is not None:  # a delivery's transfers go by who its recipients are
         return
     volumes = {
         volume.id: volume

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select
 
+from accsyn_engine.clock import iso
+from accsyn_engine.jobs.delivery_states import REQUEST
 from accsyn_engine.services.context import OUTBOX, Work
 from accsyn_engine.services.records.rows import workspace_row
 from accsyn_engine.store.schema import outbox
@@ -48,6 +50,26 @@ def granted(work: Work, acl_id: str, to: str, *, granter: str, path: str, messag
     """Tell somebody what they may see now."""
     lines = [f"Hello,\n\n{granter} gives you access to {path}.", message or ""]
     post(work, f"granted:{acl_id}", to, subject=f"Access to {path}", text=_text(lines))
+
+
+def delivery_open(work: Work, job: Row[Any], to: str, sender: str) -> None:
+    """Tell a recipient of a delivery that it can be fetched, or of a request that files are wanted."""
+    is_request = job.type == REQUEST
+    what = f'asks you for files: "{job.name}".' if is_request else f'delivers "{job.name}" to you.'
+    until = f"It is open until {iso(job.expires_at)} UTC."
+    how = "Send them" if is_request else "Fetch it"
+    address = f"{work.context.config.url}, as {to}; its id is {job.id}"
+    lines = [f"Hello,\n\n{sender} {what}", job.description or "", f"{how} at {address}.", until]
+    begins = "Files are asked for" if is_request else "A delivery for you"
+    post(work, f"open:{job.id}:{to}"[:128], to, subject=f"{begins}: {job.name}", text=_text(lines))
+
+
+def request_answered(work: Work, request: Row[Any], job: Row[Any], to: str) -> None:
+    """Tell who asked for files that some have come."""
+    size = f"{job.files_done} files, {job.bytes_done:,} bytes, verified."
+    lines = [f'Hello,\n\n{job.creator} has sent files for your request "{request.name}": {size}']
+    key = f"answered:{job.id}:{job.attempts}"
+    post(work, key, to, subject=f"Files came for: {request.name}", text=_text(lines))
 
 
 def package_pending(work: Work, job: Row[Any], to: str, sender: str) -> None:

@@ -36,7 +36,10 @@ from accsyn_engine.services.records.references import to_party, to_queue, to_use
 from accsyn_engine.services.records.rows import bare
 from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, site, transfer, user, workspace
 
+TRANSFER = 1  # among the types of the job family
+
 _submitter = user.alias("submitter")
+_parent = job.alias("parent")
 _from_user, _to_user = user.alias("from_user"), user.alias("to_user")
 _from_client, _to_client = client.alias("from_client"), client.alias("to_client")
 _workspace_code = select(workspace.c.code).limit(1).scalar_subquery()
@@ -56,6 +59,7 @@ ROWS = (
         job,
         _submitter.c.code.label("user_code"),
         queue.c.code.label("queue_code"),
+        _parent.c.code.label("parent_code"),
         _source_code.label("source_code"),
         _destination_code.label("destination_code"),
         transfer.c.sender_line,
@@ -64,6 +68,7 @@ ROWS = (
     )
     .join(_submitter, _submitter.c.id == job.c.user_id)
     .join(queue, queue.c.id == job.c.queue_id)
+    .outerjoin(_parent, _parent.c.id == job.c.parent_id)
     .outerjoin(_from_user, _from_user.c.id == job.c.source_id)
     .outerjoin(_from_client, _from_client.c.id == job.c.source_id)
     .outerjoin(_to_user, _to_user.c.id == job.c.destination_id)
@@ -86,6 +91,8 @@ _SPEED = case((and_(job.c.status == "running", job.c.speed > 0), job.c.speed / f
 _USER_HR, _QUEUE_HR = _one(user, job.c.user_id), _one(queue, job.c.queue_id)
 _PERCENT = job.c.bytes_done * 100 // func.nullif(job.c.size, 0)
 _PROGRESS = case((job.c.status == "done", 100), (job.c.size <= 0, 0), (_PERCENT > 99, 99), else_=_PERCENT)
+
+_is_transfer = job.c.type == TRANSFER
 
 LISTING = Listing(
     rows=ROWS,
@@ -130,9 +137,9 @@ LISTING = Listing(
     id=job.c.id,
     order=(job.c.created, job.c.id),
     scopes=Scopes(
-        active=and_(job.c.archived.is_(False), job.c.is_over.is_(False)),
-        finished=and_(job.c.archived.is_(False), job.c.is_over),
-        archived=job.c.archived.is_(True),
+        active=and_(_is_transfer, job.c.archived.is_(False), job.c.is_over.is_(False)),
+        finished=and_(_is_transfer, job.c.archived.is_(False), job.c.is_over),
+        archived=and_(_is_transfer, job.c.archived.is_(True)),
     ),
     bare=("id", "code"),
     is_long=True,
@@ -168,7 +175,10 @@ def _granted(user_id: str | BindParameter[str]) -> Select[tuple[str]]:
     return select(acl.c.share_id).join(share, share.c.id == acl.c.share_id).where(given, in_use)
 
 
-def ways_to(caller: Caller) -> Callable[[Work], tuple[ColumnElement[bool], ...]]:
+Ways = Callable[[Work], tuple[ColumnElement[bool], ...]]
+
+
+def ways_to(caller: Caller) -> Ways:
     """As `visible_jobs`, as the ways by each of which an index leads to jobs in the order of their lists."""
 
     def ways(work: Work) -> tuple[ColumnElement[bool], ...]:
@@ -185,11 +195,19 @@ def ways_to(caller: Caller) -> Callable[[Work], tuple[ColumnElement[bool], ...]]
 
 @reads("job.find")
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
-    """List jobs, without their tasks."""
-    named = named_one(find)
+    """List transfers, without their tasks; those of one queue or delivery by its id as `parent`."""
+    named = named_one(find) if not find.parent else None
     if named is not None:
         return [shown(caller, row) for row in _named(work, caller, find, *named)]
-    return listed(work, LISTING, find, ways_to(caller), lambda row: shown(caller, row))
+    ways = _below(find.parent, ways_to(caller)) if find.parent else ways_to(caller)
+    return listed(work, LISTING, find, ways, lambda row: shown(caller, row))
+
+
+def _below(parent: str, ways: Ways) -> Ways:
+    """Narrow ways to what belongs to one queue or delivery."""
+    name = bare(parent)
+    mine = or_(job.c.parent_id == name, job.c.queue_id == name)
+    return lambda work: tuple(and_(way, mine) for way in ways(work))
 
 
 def _named(work: Work, caller: Caller, find: Find, attribute: str, value: str) -> list[Row[Any]]:
@@ -226,7 +244,7 @@ def require(work: Work, caller: Caller, id: object, *, lock: bool = False) -> Ro
     """Read a job the caller may see, by id or code; raises NotFoundError."""
     name = bare(id)
     by = or_(job.c.id == name, and_(job.c.code_folded == folded(name), job.c.code == name))  # by index
-    statement = ROWS.where(by, visible_jobs(caller)).order_by(job.c.created.desc())
+    statement = ROWS.where(by, job.c.type == TRANSFER, visible_jobs(caller)).order_by(job.c.created.desc())
     if lock:
         statement = statement.with_for_update(of=job)
     row = work.connection.execute(statement.limit(1)).first()

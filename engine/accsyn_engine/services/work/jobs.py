@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, insert, select
@@ -15,13 +16,34 @@ from accsyn_engine.services.errors import BadValueError, ForbiddenError, NotAllo
 from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.people import letters
 from accsyn_engine.services.permissions import writes
-from accsyn_engine.services.records.fields import flag, mapping, number, reference, text
+from accsyn_engine.services.records.fields import choice, flag, known_only, mapping, number, reference, text
 from accsyn_engine.services.records.rows import require_user
 from accsyn_engine.services.scripts import hook_phase, hooking, publish
-from accsyn_engine.services.work import job_lists, queues
+from accsyn_engine.services.work import belonging, job_lists, queues
+from accsyn_engine.services.work.belonging import Belonging
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.storing import Policy, Shelf
 from accsyn_engine.store.schema import job
+
+AGAIN = Policy()  # the same two ends again try the task that is there
+CREATE = (
+    *(
+        "name",
+        "code",
+        "description",
+        "metadata",
+        "settings",
+        "status",
+        "queue",
+        "parent",
+        "priority",
+        "tasks",
+        "append",
+    ),
+    *("source", "destination", "dest", "uri", "id", "hooks", "type", "engine", "user", "mirror", "mirror_paths"),
+)
+UPDATE = ("name", "code", "description", "metadata", "settings", "status", "queue", "parent", "priority", "type")
+NEW_STATUSES = {"paused": "paused", "waiting": "waiting", "init": "waiting", "queued": "waiting"}
 
 
 @writes("job.create")
@@ -37,21 +59,35 @@ def create(
 
     Raises PathRefusedError, PathError, NotFoundError, ForbiddenError or BadValueError; nothing is stored then.
     """
-    policy = Policy(refuse=allow_duplicates is False, replace=replace_duplicates)
+    return submit(work, caller, data, Policy(refuse=allow_duplicates is False, replace=replace_duplicates))
+
+
+def submit(work: Work, caller: Caller, data: dict[str, Any], policy: Policy = AGAIN) -> dict[str, Any]:
+    """As `create`, inside a running transaction."""
+    known_only(data, CREATE, kind="job")
+    is_paused = choice(data, ("status",), NEW_STATUSES, default="waiting") == "paused"
+    belongs = belonging.read(work, caller, data) if data.get("parent") else None
+    if belongs is None and data.get("parent"):
+        queues.require(work, data["parent"])
+    held = rights.of_caller(work, caller) if belongs is None else belongs.rights
+    data = data if belongs is None else belongs.data
     entry = publish.entries(work, caller) if _is_publish(data) else None
-    packer = Packer(work, caller, rights.of_caller(work, caller), data=data, publish=entry)
-    tasks = (packer.pack(task) for task in written_tasks(data))
+    packer = Packer(work, caller, held, data=data, publish=entry)
+    packed = (packer.pack(task) for task in written_tasks(data))
+    tasks = packed if belongs is None else map(belongs.landed, packed)
     first = next(tasks, None)
     if first is None or packer.ends is None:
         raise BadValueError(what='The job has no tasks; write at least one with "source" and "destination".')
     known = _appended(work, caller, packer.ends) if flag(data, "append", default=False) else None
-    job_id = known or _insert(work, caller, packer.ends, data, first.name)
+    job_id = known or _insert(work, caller, packer.ends, data, first_name=first.name, belongs=belongs)
+    policy = replace(policy, renumber=known is not None)
     shelf = Shelf(work, job_id, packer.ends.destination.user_id, policy)
     shelf.add([first])
     shelf.add(tasks)
-    return _submitted(
-        work, caller, job_lists.require(work, caller, job_id, lock=True), shelf, data, is_new=known is None
-    )
+    if belongs is not None and belongs.is_upload:
+        belonging.expect(work, belongs.parent, job_id)
+    row = job_lists.require(work, caller, job_id, lock=True)
+    return _submitted(work, caller, row, shelf, is_paused=is_paused, is_new=known is None)
 
 
 def _is_publish(data: dict[str, Any]) -> bool:
@@ -70,13 +106,18 @@ def _appended(work: Work, caller: Caller, ends: Ends) -> str | None:
         job.c.source_id == ends.source.id,
         job.c.destination_id == ends.destination.id,
         job.c.archived.is_(False),
+        job.c.type == job_lists.TRANSFER,
+        job.c.parent_id.is_(None),
     )
     return work.connection.execute(statement.order_by(job.c.created.desc()).limit(1)).scalar()
 
 
-def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_name: str) -> str:
+def _insert(
+    work: Work, caller: Caller, ends: Ends, data: dict[str, Any], *, first_name: str, belongs: Belonging | None
+) -> str:
     name = (text(data, "name", longest=254) or text(data, "code", longest=254) or first_name).strip()[:254]
-    line = queues.require(work, named) if (named := reference(data, "queue")) else queues.default(work)
+    named = reference(data, "queue") or (None if belongs is not None else reference(data, "parent"))
+    line = queues.require(work, named) if named else queues.default(work)
     priority = number(data, "priority", default=500, least=0, most=1000)
     new = work.context.ids.entity()
     work.connection.execute(
@@ -86,7 +127,8 @@ def _insert(work: Work, caller: Caller, ends: Ends, data: dict[str, Any], first_
             name=name,
             code_folded=folded(name),
             name_folded=folded(name),
-            type=1,
+            type=job_lists.TRANSFER,
+            parent_id=None if belongs is None else belongs.parent.id,
             status=Status.INIT,
             phase=Phase.SUBMIT,
             user_id=caller.user_id,
@@ -125,9 +167,9 @@ def _settings(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _submitted(
-    work: Work, caller: Caller, row: Row[Any], shelf: Shelf, data: dict[str, Any], *, is_new: bool
+    work: Work, caller: Caller, row: Row[Any], shelf: Shelf, *, is_paused: bool, is_new: bool
 ) -> dict[str, Any]:
-    if str(data.get("status", "")).lower() == "paused":
+    if is_paused:
         transfers.set_job(work, row, status=Status.PAUSED, ready_at=work.now if row.phase in BEFORE_TRANSFER else None)
         work.ring(DISPATCH)
     elif row.status == Status.INIT:
@@ -148,6 +190,7 @@ def _submitted(
 def update(work: Work, caller: Caller, id: str, data: dict[str, Any]) -> dict[str, Any]:
     """Pause, resume (also retries and revives), abort or finish a job by its `status`; or change what describes it."""
     row = job_lists.require(work, caller, id, lock=True)
+    known_only(data, UPDATE, kind="job")
     if data.get("status") is not None:
         move = WRITABLE.get(str(data["status"]).lower())
         if move is None:
@@ -172,7 +215,7 @@ def _changes(work: Work, row: Row[Any], data: dict[str, Any]) -> dict[str, Any]:
         values["metadata"] = mapping(data, "metadata")
     if "settings" in data:
         values["settings"] = _settings(data)
-    line = queues.require(work, reference(data, "queue") or row.queue_id)
+    line = queues.require(work, reference(data, "queue") or reference(data, "parent") or row.queue_id)
     if line.id != row.queue_id:
         values["queue_id"] = line.id
     if line.id != row.queue_id or "priority" in data:
@@ -226,6 +269,7 @@ def _resume(work: Work, caller: Caller, row: Row[Any]) -> None:
 
 def _check_again(work: Work, caller: Caller, row: Row[Any]) -> None:
     """Rights may have been taken away since the job was submitted."""
+    belonging.require_open(work, row)
     revocation.require_rights(work, row, require_user(work, row.user_id))
     if row.error_code == "access-revoked" and not caller.is_elevated:
         revocation.require_rights(work, row, require_user(work, caller.user_id))
@@ -239,6 +283,6 @@ def delete(work: Work, caller: Caller, id: str) -> bool:
         raise ForbiddenError(who=caller.code, what=f'delete the job "{row.name}"')
     if Status(row.status) not in FINISHED:
         _move(work, caller, row, Move.ABORT)
-    transfers.set_job(work, row, archived=True, modified=work.now, modifier=caller.code)
+    transfers.set_job(work, row, archived=True, archived_at=work.now, modified=work.now, modifier=caller.code)
     audit.record(work, caller, "job.delete", "job", row.id, name=row.name)
     return True

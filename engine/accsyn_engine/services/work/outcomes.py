@@ -15,6 +15,7 @@ from accsyn_engine.services.moving import transfers
 from accsyn_engine.services.people import letters
 from accsyn_engine.services.records.rows import by_id
 from accsyn_engine.services.scripts import hook_phase
+from accsyn_engine.services.work import belonging
 from accsyn_engine.store.schema import job, task, user
 
 MOST_NAMED = 1000  # failed tasks that get their sentence; more only count
@@ -120,6 +121,8 @@ def done(work: Work, row: Row[Any]) -> None:
         waiting_for=None,
         finished=work.now,
     )
+    if row.parent_id is not None:
+        belonging.settled(work, _job(work, row.id))
     audit.record(work, ENGINE, "job.done", "job", row.id, files=row.files_done, bytes=row.bytes_done)
     if row.receiver_user_id and row.receiver_user_id != row.user_id:
         letters.package_arrived(work, row, address_of(work, row.receiver_user_id))

@@ -135,8 +135,8 @@ def delete(work: Work, caller: Caller, id: str) -> bool:
 
 
 def by_name(work: Work, reference: object) -> Row[Any] | None:
-    """Read a queue by id, code or name."""
-    name = bare(reference).lower()
+    """Read a queue by id, code or name; of a path like workspace/medium the last word counts."""
+    name = bare(reference).lower().rpartition("/")[2]
     return work.connection.execute(
         select(queue).where(or_(queue.c.id == name, fold(queue.c.code) == name, fold(queue.c.name) == name))
     ).first()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,7 @@ class Policy:
 
     refuse: bool = False  # allow_duplicates=False
     replace: bool = False  # replace_duplicates=True; otherwise the task there is tried again
+    renumber: bool = False  # append=True: a uri that is taken becomes a new one
 
 
 class Shelf:
@@ -74,9 +75,11 @@ class Shelf:
     def _insert(self, fresh: list[Packed], places: dict[str, int]) -> None:
         """Store new tasks under their numbers; only where a script has used one of these itself they are looked up."""
         given = {entry.uri for entry in fresh if entry.uri is not None}
-        if self._seq >= 0:
-            for uri in self._known(sorted(given)):
-                raise ExistsError(kind="task", name=uri)
+        taken = set(self._known(sorted(given))) if self._seq >= 0 else set()
+        if taken and not self._policy.renumber:
+            raise ExistsError(kind="task", name=min(taken))
+        fresh = [replace(entry, uri=None) if entry.uri in taken else entry for entry in fresh]
+        given -= taken
         rows = list(self._rows(fresh, places))
         if not rows:
             return

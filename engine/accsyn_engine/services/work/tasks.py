@@ -22,7 +22,7 @@ from accsyn_engine.services.records.fields import choice, mapping, number
 from accsyn_engine.services.records.finding import MOST, Listing, Scopes, listed
 from accsyn_engine.services.records.references import to_job
 from accsyn_engine.services.records.rows import bare, by_id, is_id, require_user
-from accsyn_engine.services.work import job_lists
+from accsyn_engine.services.work import delivery_lists, job_lists
 from accsyn_engine.services.work.packing import Ends, Packer, written_tasks
 from accsyn_engine.services.work.parties import Side, site_side, workspace_side
 from accsyn_engine.services.work.storing import CHUNK, Policy, Shelf
@@ -70,7 +70,7 @@ STATUSES = {status.value: status.value for status in TASK_WRITABLE} | {"retry": 
 def find(work: Work, caller: Caller, find: Find) -> list[dict[str, Any]]:
     """List tasks of the jobs a caller may see."""
     volumes = _known_paths(work, caller)
-    may_see = job_lists.visible_jobs(caller)
+    may_see = delivery_lists.visible_deliveries(caller)
     if find.parent:
         may_see = and_(may_see, task.c.job_id == bare(find.parent))
     if find.skip and _is_of_one_job(find):

@@ -77,6 +77,7 @@ job = Table(
     Column("mirror", Boolean, nullable=False, server_default=text("false")),  # both sides have the same paths
     Column("repeat", String(254)),  # when to do it again, as written
     Column("repeat_at", BigInteger, index=True),
+    Column("folder", JSON),  # deliveries and requests: the volume `v` their files lie on, and `rel`, the folder there
     Column("public", Boolean, nullable=False, server_default=text("false")),  # anybody with its address
     Column("secret", String(64)),  # digest of what the address of a public delivery holds
     Column("expires_at", BigInteger, index=True),

@@ -290,6 +290,7 @@ def upgrade() -> None:
         sa.Column("mirror", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("repeat", sa.String(length=254), nullable=True),
         sa.Column("repeat_at", sa.BigInteger(), nullable=True),
+        sa.Column("folder", sa.JSON(), nullable=True),
         sa.Column("public", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("secret", sa.String(length=64), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
