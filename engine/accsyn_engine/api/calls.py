@@ -29,6 +29,9 @@ FLAGS: dict[str, tuple[str, ...]] = {  # the field of Find: its names over the y
 }
 
 
+DUPLICATES = frozenset({"allow_duplicates", "replace_duplicates"})
+
+
 @dataclass(frozen=True)
 class Call:
     """One event on its way to a use case."""
@@ -125,7 +128,12 @@ def find_only(use_case: UseCase, condition: str) -> Callable[[Call], Any]:
 
 def create(use_case: UseCase, *fixed: Any) -> Callable[[Call], Any]:
     """A new entity from the event's data."""
-    return lambda call: use_case(call.context, call.caller, *fixed, inward(call.kind, call.data))
+    return lambda call: use_case(call.context, call.caller, *fixed, new_entity(call, call.kind))
+
+
+def new_entity(call: Call, kind: str) -> dict[str, Any]:
+    """What an entity shall be; what is to happen to duplicates, official clients say of any kind."""
+    return inward(kind, {name: value for name, value in call.data.items() if name not in DUPLICATES})
 
 
 def update(use_case: UseCase) -> Callable[[Call], Any]:

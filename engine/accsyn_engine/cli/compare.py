@@ -27,10 +27,10 @@ def compare(engine: Engine, *, kind: str, name: str | None, by: str | None, as_j
     A job's own word counts, else its queue's, else the workspace's. It holds from the job's next attempt.
     """
     entity = entity_of(engine, kind, name)
-    about: dict[str, Any] = {"entitytype": kind, "name": COMPARE}
+    about: dict[str, Any] = {"entitytype": kind}
     if by is not None:
-        engine.result("PUT", "setting", about | {"value": by}, id=entity)
-    found = by or engine.result("GET", "setting", about, id=entity) or None
+        engine.result("PUT", "setting", about | {"name": COMPARE, "value": by}, id=entity)
+    found = by or engine.result("GET", "setting", about, id=entity).get(COMPARE)  # its own, none that is inherited
     said = BY[found] if found in BY else OWN[kind]
     answer = {"scope": kind, "id": entity, "name": name, "by": found}
     print_answer({"compare": answer}, f"{kind} {name or ''}".rstrip() + f": {said}", as_json=as_json)

@@ -196,10 +196,9 @@ def finds(word: str, **limits: Any) -> None:
 
 
 for entity in ("share", "volume", "folder", "home", "collection", "acl", "job", "queue", "client", "app", "server",
-               "userserver", "lane", "workspace", "organization", "site", "engine", "transfer"):  # fmt: skip
+               "userserver", "lane", "workspace", "organization", "site", "engine", "transfer", "delivery",
+               "request"):  # fmt: skip
     finds(entity)
-for entity in ("delivery", "request"):
-    finds(entity, lacks=True)
 for entity in ("stream", "compute"):
     finds(entity, refused="not offered here")
 
@@ -382,19 +381,20 @@ def delete_queue(session: Any) -> None:
     assert session.delete_one("queue", MADE["queue"]["id"]) is True
 
 
-@row("delete_one", until=(3, 2), lacks=True)
+@row("delete_one", until=(3, 2))
 def delete_queue_as_a_job(session: Any) -> None:
-    session.delete_one("queue", MADE["queue"]["id"])
+    assert session.delete_one("queue", MADE["queue"]["id"]) is True
 
 
-@row("create", lacks=True)
+@row("create")
 def create_delivery(session: Any) -> None:
-    session.create("delivery", {"name": TAG + " delivery"})
+    MADE["delivery"] = session.create("delivery", {"name": TAG + " delivery"})
+    same(MADE["delivery"]["name"], TAG + " delivery")
 
 
-@row("create", lacks=True)
+@row("create")
 def create_request(session: Any) -> None:
-    session.create("request", {"name": TAG + " request"})
+    same(session.create("request", {"name": TAG + " request"})["name"], TAG + " request")
 
 
 @row("create", lacks=True)
@@ -455,19 +455,19 @@ def delete_files_of_a_collection(session: Any) -> None:
     session.delete_many("collection", MADE["share"]["id"], {"files": ["0" * 36]})
 
 
-@row("access", lacks=True)
-def recipients(session: Any) -> None:
-    session.access("delivery", MADE["job"]["id"])
-
-
-@row("grant", lacks=True)
+@row("grant", "create")
 def grant_on_a_delivery(session: Any) -> None:
-    session.grant("user", MADE["user"]["id"], "delivery", MADE["job"]["id"])
+    assert session.grant("user", MADE["user"]["id"], "delivery", MADE["delivery"]["id"])
 
 
-@row("revoke", lacks=True)
+@row("access", "create")
+def recipients(session: Any) -> None:
+    assert session.access("delivery", MADE["delivery"]["id"])
+
+
+@row("revoke", "create")
 def revoke_on_a_delivery(session: Any) -> None:
-    session.revoke("user", MADE["user"]["id"], "delivery", MADE["job"]["id"])
+    assert session.revoke("user", MADE["user"]["id"], "delivery", MADE["delivery"]["id"])
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

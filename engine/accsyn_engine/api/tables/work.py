@@ -8,7 +8,6 @@ from accsyn_engine.api import calls
 from accsyn_engine.api.calls import Call, UseCase
 from accsyn_engine.api.errors import BadFieldError
 from accsyn_engine.api.rows import Row, Rows, Shape
-from accsyn_engine.api.words import inward
 from accsyn_engine.jobs.delivery_states import DELIVERY, KINDS, REQUEST
 from accsyn_engine.services.context import Find
 from accsyn_engine.services.errors import NotAllowedNowError
@@ -51,7 +50,7 @@ def _deliveries() -> Rows:
 
 
 def _create_delivery(kind: str) -> UseCase:
-    return lambda call: deliveries.create(call.context, call.caller, kind, inward("job", call.data))
+    return lambda call: deliveries.create(call.context, call.caller, kind, calls.new_entity(call, "job"))
 
 
 def _with_data(use_case: UseCase) -> UseCase:
