@@ -530,8 +530,28 @@ def test_statement_34_a_failing_hook_fails_the_job_and_a_retry_runs_it_again(
 def test_statement_35_a_page_shows_jobs_to_those_whom_they_concern() -> None: ...
 
 
-@pytest.mark.skip(reason="belongs to the issue on the API")
-def test_statement_36_excluding_deleting_and_the_log_of_who_did_it() -> None: ...
+@pytest.mark.statement(36)
+def test_statement_36_excluding_deleting_and_the_log_of_who_did_it(
+    studio: World, jennifer: Session, agent: Any, acls: dict[str, Any]
+) -> None:
+    for name in ("kept.dat", "left.dat"):
+        write_file(studio.volume / SENT / "source" / name, 1000)
+    tasks = {name: {"source": f"share={SHARE}/{DATASET}/source/{name}.dat"} for name in ("kept", "left")}
+    new = {"name": "half", "destination": f"{VENDOR}:half/", "tasks": tasks, "status": "paused"}
+    admin = studio.session()
+    job = admin.create("job", new)
+    by_uri = {task["uri"]: task["id"] for task in admin.find("task", parent=job["id"])}
+    admin.update("task", by_uri["left"], {"status": "excluded"})
+    admin.update("job", job["id"], {"status": "waiting"})
+    studio.finished(job["id"])
+    statuses = {task["uri"]: task["status"] for task in admin.find("task", parent=job["id"])}
+    assert statuses == {"kept": "done", "left": "excluded"}
+    assert admin.delete_one("job", job["id"]) is True
+    assert admin.find(f"job WHERE id={job['id']}", finished=True) == []
+    assert [found["id"] for found in admin.find(f"job WHERE id={job['id']}", archived=True)] == [job["id"]]
+    log = admin._event("GET", "log/find", {"entitytype": "job"}, entityid=job["id"])
+    assert {(entry["user"], entry["action"]) for entry in log} >= {(ADMIN, "job.create"), (ADMIN, "job.delete")}
+    assert all(entry["date"] for entry in log)
 
 
 @pytest.mark.statement(37)

@@ -1,4 +1,4 @@
-"""The engine's own work: dispatching jobs and sending mail, each in a thread that the bell wakes."""
+"""The engine's own work: dispatching jobs, sending mail and keeping house, each in a thread that the bell wakes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from accsyn_engine.services.context import DISPATCH, OUTBOX, Context
+from accsyn_engine.services.context import DISPATCH, OUTBOX, UPKEEP, Context
 from accsyn_engine.services.moving import dispatch
 from accsyn_engine.services.people import outbox
+from accsyn_engine.services.work import upkeep
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,11 @@ AFTER_A_FAULT_S = 1.0
 END_S = 10.0
 
 Tick = Callable[[Context], float]
+LOOPS: tuple[tuple[str, Tick], ...] = (
+    (DISPATCH, dispatch.tick),
+    (OUTBOX, outbox.tick),
+    (UPKEEP, upkeep.tick),
+)
 
 
 @asynccontextmanager
@@ -27,7 +33,7 @@ async def engine_loops(context: Context) -> AsyncIterator[None]:
     stop = threading.Event()
     loops = [
         threading.Thread(target=_loop, args=(context, topic, tick, stop), name=topic, daemon=True)
-        for topic, tick in ((DISPATCH, dispatch.tick), (OUTBOX, outbox.tick))
+        for topic, tick in LOOPS
     ]
     for loop in loops:
         loop.start()

@@ -25,6 +25,7 @@ from accsyn_engine.store.database import Database
 DISPATCH = "dispatch"
 OUTBOX = "outbox"
 PACE = "pace"
+UPKEEP = "upkeep"
 FEED = "feed"  # something was written into the log
 
 

@@ -6,11 +6,11 @@ JSON columns hold what the protocol calls metadata, settings and parties; nothin
 
 from __future__ import annotations
 
-from accsyn_engine.store.schema.access import acl, collection_file, share, volume_server
+from accsyn_engine.store.schema.access import acl, share, volume_server
 from accsyn_engine.store.schema.base import metadata
 from accsyn_engine.store.schema.moving import agent_request, client, client_event, line, transfer
 from accsyn_engine.store.schema.people import api_key, login_failure, session_key, site, user, workspace
-from accsyn_engine.store.schema.records import answered, audit, hook_run, metric, outbox, setting
+from accsyn_engine.store.schema.records import answered, audit, hook_run, outbox, setting
 from accsyn_engine.store.schema.work import job, job_recipient, job_volume, queue, task
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "audit",
     "client",
     "client_event",
-    "collection_file",
     "hook_run",
     "job",
     "job_recipient",
@@ -29,7 +28,6 @@ __all__ = [
     "line",
     "login_failure",
     "metadata",
-    "metric",
     "outbox",
     "queue",
     "session_key",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, String, Table, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, String, Table, Text, UniqueConstraint, text
 
 from accsyn_engine.store.schema.base import ID, metadata, primary_id, stamps
 
@@ -27,21 +27,6 @@ share = Table(
     Column("description", Text, nullable=False, server_default=""),
     Column("metadata", JSON, nullable=False),
     *stamps(),
-)
-
-collection_file = Table(  # what a collection holds: files and folders of volumes
-    "collection_file",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("share_id", ID, ForeignKey("share.id", ondelete="CASCADE"), nullable=False),
-    Column("volume_id", ID, ForeignKey("share.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("path", Text, nullable=False),  # relative to the volume
-    Column("name", String(254), nullable=False),
-    Column("size", BigInteger, nullable=False),  # bytes; -1 until measured
-    Column("metadata", JSON, nullable=False, server_default=text("'{}'")),
-    Column("created", BigInteger, nullable=False),
-    Column("creator", String(254), nullable=False, server_default=""),
-    UniqueConstraint("share_id", "volume_id", "path"),
 )
 
 volume_server = Table(

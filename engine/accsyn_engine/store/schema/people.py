@@ -55,9 +55,6 @@ api_key = Table(
     Column("user_id", ID, ForeignKey("user.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("digest", String(64), nullable=False, unique=True),  # keyed BLAKE2b of the key; the key is shown once
     Column("label", String(64), nullable=False, server_default=""),
-    Column("rights", JSON),  # {"job": "rw", ...}; null: all that the user may
-    Column("addresses", JSON),  # networks it may be used from; null: any
-    Column("expires", BigInteger),
     Column("created", BigInteger, nullable=False),
     Column("last_used", BigInteger),
     Column("revoked", BigInteger),

@@ -75,18 +75,6 @@ audit = Table(
     Index("ix_audit_feed", "transaction", "seq"),
 )
 
-metric = Table(  # what a client or job measured over time
-    "metric",
-    metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
-    Column("entity", String(32), nullable=False),
-    Column("entity_id", ID, nullable=False),
-    Column("name", String(64), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("value", BigInteger, nullable=False),
-    Index("ix_metric_entity", "entity_id", "name", "at"),
-)
-
 answered = Table(  # calls already carried out, by the caller's `eid`: the same call again gets the same answer
     "answered",
     metadata,

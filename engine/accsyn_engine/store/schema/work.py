@@ -29,7 +29,6 @@ queue = Table(
     Column("priority", Integer, nullable=False),
     Column("is_default", Boolean, nullable=False, server_default=text("false")),
     Column("status", String(16), nullable=False),  # waiting | paused
-    Column("compute_default", Boolean, nullable=False, server_default=text("false")),
     Column("description", Text, nullable=False, server_default=""),
     Column("metadata", JSON, nullable=False, server_default=text("'{}'")),
     *stamps(),
@@ -73,13 +72,9 @@ job = Table(
     Column("ready_at", BigInteger),  # null: not to be dispatched; else not before this time
     Column("attempts", Integer, nullable=False),
     Column("losses", Integer, nullable=False, server_default=text("0")),  # transfers lost in a row without progress
-    Column("retries", Integer, nullable=False, server_default=text("0")),  # times it was tried again after failing
     Column("mirror", Boolean, nullable=False, server_default=text("false")),  # both sides have the same paths
-    Column("repeat", String(254)),  # when to do it again, as written
-    Column("repeat_at", BigInteger, index=True),
     Column("folder", JSON),  # deliveries and requests: the volume `v` their files lie on, and `rel`, the folder there
     Column("public", Boolean, nullable=False, server_default=text("false")),  # anybody with its address
-    Column("secret", String(64)),  # digest of what the address of a public delivery holds
     Column("expires_at", BigInteger, index=True),
     Column("receipt", JSON),  # the signed statement of what arrived
     Column("metadata", JSON, nullable=False),

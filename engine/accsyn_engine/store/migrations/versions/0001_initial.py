@@ -18,7 +18,6 @@ TABLES = (
     "job_volume",
     "job_recipient",
     "hook_run",
-    "collection_file",
     "client_event",
     "agent_request",
     "acl",
@@ -33,7 +32,6 @@ TABLES = (
     "setting",
     "queue",
     "outbox",
-    "metric",
     "login_failure",
     "audit",
     "answered",
@@ -83,19 +81,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_login_failure")),
     )
     op.create_table(
-        "metric",
-        sa.Column("seq", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("entity", sa.String(length=32), nullable=False),
-        sa.Column("entity_id", sa.String(length=24), nullable=False),
-        sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("value", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_metric")),
-    )
-    with op.batch_alter_table("metric", schema=None) as batch_op:
-        batch_op.create_index("ix_metric_entity", ["entity_id", "name", "at"], unique=False)
-
-    op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=24), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -120,7 +105,6 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("is_default", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("compute_default", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("metadata", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
@@ -200,9 +184,6 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(length=24), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("label", sa.String(length=64), server_default="", nullable=False),
-        sa.Column("rights", sa.JSON(), nullable=True),
-        sa.Column("addresses", sa.JSON(), nullable=True),
-        sa.Column("expires", sa.BigInteger(), nullable=True),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("last_used", sa.BigInteger(), nullable=True),
         sa.Column("revoked", sa.BigInteger(), nullable=True),
@@ -286,13 +267,9 @@ def upgrade() -> None:
         sa.Column("ready_at", sa.BigInteger(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("losses", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("retries", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("mirror", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("repeat", sa.String(length=254), nullable=True),
-        sa.Column("repeat_at", sa.BigInteger(), nullable=True),
         sa.Column("folder", sa.JSON(), nullable=True),
         sa.Column("public", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("secret", sa.String(length=64), nullable=True),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("receipt", sa.JSON(), nullable=True),
         sa.Column("metadata", sa.JSON(), nullable=False),
@@ -323,7 +300,6 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_job_receiver", ["receiver_user_id", "archived", "is_over", "created", "id"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_job_repeat_at"), ["repeat_at"], unique=False)
         batch_op.create_index("ix_job_scope", ["archived", "is_over", "created", "id"], unique=False)
         batch_op.create_index("ix_job_sender", ["sender_user_id", "archived", "is_over", "created", "id"], unique=False)
         batch_op.create_index("ix_job_submitter", ["user_id", "archived", "is_over", "created", "id"], unique=False)
@@ -431,29 +407,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("client_id", "seq", name=op.f("pk_client_event")),
     )
-    op.create_table(
-        "collection_file",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("share_id", sa.String(length=24), nullable=False),
-        sa.Column("volume_id", sa.String(length=24), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("name", sa.String(length=254), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("metadata", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
-        sa.Column("created", sa.BigInteger(), nullable=False),
-        sa.Column("creator", sa.String(length=254), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["share_id"], ["share.id"], name=op.f("fk_collection_file_share_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["volume_id"], ["share.id"], name=op.f("fk_collection_file_volume_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_collection_file")),
-        sa.UniqueConstraint("share_id", "volume_id", "path", name=op.f("uq_collection_file_share_id_volume_id_path")),
-    )
-    with op.batch_alter_table("collection_file", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_collection_file_volume_id"), ["volume_id"], unique=False)
-
     op.create_table(
         "hook_run",
         sa.Column("id", sa.String(length=24), nullable=False),
