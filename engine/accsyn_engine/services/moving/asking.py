@@ -64,24 +64,25 @@ def ask(context: Context, volume: Row[Any], operation: str, data: dict[str, Any]
     Raises NobodyAnswersError at once when none is online, else at the deadline; AgentRefusedError when it says no.
     """
     timeout_s = context.config.answer_timeout_s
+    until = context.clock.monotonic() + timeout_s  # from before the agent can have heard of it
     with context.changing() as work:
         server = next((row for row in servers_of(work, volume.id) if row.status == "online"), None)
         if server is None:
             raise NobodyAnswersError(server=f"of the volume {volume.code}", why="it is offline")
         request = put(work, server.id, operation, data, timeout_s * 1000)
-    return _wait(context, request, str(server.code), timeout_s)
+    return _wait(context, request, str(server.code), timeout_s, until)
 
 
 def ask_agent(context: Context, agent: Row[Any], operation: str, data: dict[str, Any]) -> Any:
     """Ask one agent and wait for its answer; raises NobodyAnswersError at the deadline, AgentRefusedError at a no."""
     timeout_s = context.config.answer_timeout_s
+    until = context.clock.monotonic() + timeout_s  # from before the agent can have heard of it
     with context.changing() as work:
         request = put(work, agent.id, operation, data, timeout_s * 1000)
-    return _wait(context, request, str(agent.code), timeout_s)
+    return _wait(context, request, str(agent.code), timeout_s, until)
 
 
-def _wait(context: Context, request: str, server: str, timeout_s: float) -> Any:
-    until = context.clock.monotonic() + timeout_s
+def _wait(context: Context, request: str, server: str, timeout_s: float, until: float) -> Any:
     try:
         while True:
             seen = context.bell.count(topic(request))
