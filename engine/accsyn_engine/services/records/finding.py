@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, false, or_, select, union
+from sqlalchemy import ColumnElement, Row, Select, bindparam, false, or_, select, union
 
 from accsyn_engine.query.compile import compile_query, names_one
 from accsyn_engine.query.fields import Fields
@@ -14,6 +15,7 @@ from accsyn_engine.query.functions import folded
 from accsyn_engine.query.parser import Comparison, Operator, parse
 from accsyn_engine.services.context import Find, Work
 
+CHUNK = 1000  # ids a statement
 MOST = 2**31 - 1  # rows; no database has more to skip
 
 
@@ -39,6 +41,11 @@ class Listing:
     bare: tuple[str, ...]  # attributes a bare word is compared with
     is_long: bool = False  # so many rows that a page is chosen by index before anything is joined to it
 
+    @cached_property
+    def of_ids(self) -> Select[Any]:
+        """The rows of the ids given as `ids`, in the order of the list."""
+        return self.rows.where(self.id.in_(bindparam("ids", expanding=True))).order_by(*self.order)
+
 
 Rule = ColumnElement[bool] | Callable[[Work], tuple[ColumnElement[bool], ...]]
 """Who sees what: one condition, or several of which one must hold, each with an index that has the list's order."""
@@ -53,9 +60,9 @@ def rows(work: Work, listing: Listing, find: Find, may_see: Rule) -> list[Row[An
         asked.append(listing.id == find.id)
     ways = _ways(work, listing, find, may_see)
     for scope in scopes_of(listing.scopes, find):
-        found = work.connection.execute(statement_of(listing, find, ways, [scope, *asked])).all()
+        found = _read(work, listing, find, ways, [scope, *asked])
         if found:
-            return list(found)
+            return found
     return []
 
 
@@ -90,17 +97,27 @@ def named_one(find: Find) -> tuple[str, str] | None:
     return (asked.attribute, folded(asked.value) or "") if is_plain else None
 
 
-def statement_of(
-    listing: Listing, find: Find, ways: tuple[ColumnElement[bool], ...], where: list[ColumnElement[bool]]
-) -> Select[Any]:
-    """The statement that reads a find's rows, by any of the ways."""
+def _read(
+    work: Work, listing: Listing, find: Find, ways: tuple[ColumnElement[bool], ...], where: list[ColumnElement[bool]]
+) -> list[Row[Any]]:
     if not (listing.is_long and find.limit):
-        return _window(listing.rows.where(or_(*ways), *where), listing.order, find)
-    page = _page(listing, find, ways, where).subquery("page")
-    return listing.rows.where(listing.id.in_(select(page.c.id))).order_by(*listing.order)
+        statement = _window(listing.rows.where(or_(*ways), *where), listing.order, find)
+        return list(work.connection.execute(statement).all())
+    return rows_of(work, listing, work.connection.execute(page_of(listing, find, ways, where)).scalars().all())
 
 
-def _page(
+def rows_of(work: Work, listing: Listing, ids: Sequence[str]) -> list[Row[Any]]:
+    """Read whole rows, by ids in the order of the list.
+
+    By a statement of its own: with so many tables PostgreSQL would join them to all rows before it chose a page.
+    """
+    found: list[Row[Any]] = []
+    for start in range(0, len(ids), CHUNK):
+        found += work.connection.execute(listing.of_ids, {"ids": ids[start : start + CHUNK]}).all()
+    return found
+
+
+def page_of(
     listing: Listing, find: Find, ways: tuple[ColumnElement[bool], ...], where: list[ColumnElement[bool]]
 ) -> Select[Any]:
     """The ids of one page. Each way brings its own first rows by index, and a page is the first of all of them."""

@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    exists,
     func,
     literal,
     or_,
@@ -31,7 +30,7 @@ from accsyn_engine.services.errors import NotFoundError
 from accsyn_engine.services.moving import lines
 from accsyn_engine.services.permissions import reads
 from accsyn_engine.services.records import entities
-from accsyn_engine.services.records.finding import Listing, Scopes, listed, named_one, scopes_of, statement_of
+from accsyn_engine.services.records.finding import Listing, Scopes, listed, named_one, page_of, rows_of, scopes_of
 from accsyn_engine.services.records.references import to_party, to_queue, to_user
 from accsyn_engine.services.records.rows import bare
 from accsyn_engine.store.schema import acl, client, job, job_volume, queue, share, site, transfer, user, workspace
@@ -144,7 +143,7 @@ LISTING = Listing(
     bare=("id", "code"),
     is_long=True,
 )
-FEW = 5000  # jobs: so many are looked at sooner than all jobs in their order
+FEW = 2000  # jobs: so many are looked at sooner than all jobs in their order
 
 
 def visible_jobs(caller: Caller) -> ColumnElement[bool]:
@@ -164,8 +163,9 @@ def _own(user_id: str | BindParameter[str]) -> tuple[ColumnElement[bool], ...]:
 
 
 def _held(user_id: str | BindParameter[str]) -> ColumnElement[bool]:
-    volumes = _granted(user_id)
-    return exists().where(job_volume.c.job_id == job.c.id, job_volume.c.volume_id.in_(volumes))
+    mine = job_volume.c.job_id == job.c.id, job_volume.c.volume_id.in_(_granted(user_id))
+    # As a value and not as EXISTS, for which PostgreSQL would first gather the volumes of all jobs.
+    return select(job_volume.c.job_id).where(*mine).limit(1).scalar_subquery().is_not(None)
 
 
 def _granted(user_id: str | BindParameter[str]) -> Select[tuple[str]]:
@@ -185,10 +185,10 @@ def ways_to(caller: Caller) -> Ways:
         if caller.role != "employee":
             return (true(),) if caller.is_admin else _own(caller.user_id)
         held = select(job_volume.c.job_id).where(job_volume.c.volume_id.in_(_granted(caller.user_id)))
-        some = held.limit(FEW + 1).subquery()
-        if work.connection.execute(select(func.count()).select_from(some)).scalar_one() > FEW:
+        some = work.connection.execute(held.limit(FEW + 1)).scalars().all()
+        if len(some) > FEW:
             return (visible_jobs(caller),)  # nearly every job is theirs: the first of all are soon found
-        return (*_own(caller.user_id), job.c.id.in_(held))
+        return (*_own(caller.user_id), job.c.id.in_(some))
 
     return ways
 
@@ -215,9 +215,9 @@ def _named(work: Work, caller: Caller, find: Find, attribute: str, value: str) -
     given = {"value": value, "user_id": caller.user_id}
     asked = replace(find, query=None, id=None if find.query else "any", attributes=())
     for scope in range(len(scopes_of(LISTING.scopes, asked))):
-        found = work.connection.execute(_prepared(caller.role, attribute, asked, scope), given).all()
-        if found:
-            return list(found)
+        ids = work.connection.execute(_prepared(caller.role, attribute, asked, scope), given).scalars().all()
+        if ids:
+            return rows_of(work, LISTING, ids)
     return []
 
 
@@ -226,7 +226,7 @@ def _prepared(role: str, attribute: str, find: Find, scope: int) -> Select[Any]:
     column = {"id": job.c.id, "code": job.c.code_folded, "name": job.c.name_folded}[attribute]
     where = [scopes_of(LISTING.scopes, find)[scope], column == bindparam("value", type_=column.type)]
     seen = _visible(role, bindparam("user_id", type_=job.c.user_id.type))
-    return statement_of(LISTING, find, (seen,), where)
+    return page_of(LISTING, find, (seen,), where)
 
 
 def shown(caller: Caller, row: Row[Any]) -> dict[str, Any]:
