@@ -92,7 +92,7 @@ NEXT: dict[State, dict[type[Event], State]] = {
     State.FEEDING: {Block: State.FEEDING},
     State.SEALED: {},
     State.SILENT: {},
-    State.DONE: {Ping: State.DONE},
+    State.DONE: dict.fromkeys((Finish, Heard, Ping), State.DONE),  # what was on its way when the other word overtook it
     State.STOPPED: {},
 }
 

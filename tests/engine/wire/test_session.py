@@ -185,6 +185,16 @@ def test_a_control_stream_is_held_to_the_same_table() -> None:
         receiver.received_apart(NUMBERS[Manifest], codec.encode(EXAMPLES[Manifest])[codec.HEADER.size :])
 
 
+def test_a_repeated_finish_may_come_after_the_goodbye_that_overtook_it() -> None:
+    _, receiver = greeted()
+    receiver.theirs = receiver.mine = State.DONE
+    frame = codec.encode(EXAMPLES[Finish])
+    assert receiver.received_apart(NUMBERS[Finish], frame[codec.HEADER.size :]) == EXAMPLES[Finish]
+    assert receiver.theirs is State.DONE
+    with pytest.raises(RemoteProtocolError, match="Digests while done"):
+        receiver.received_apart(NUMBERS[Digests], codec.encode(EXAMPLES[Digests])[codec.HEADER.size :])
+
+
 @pytest.mark.parametrize("kind", [kind for kind in NUMBERS if kind not in CONTROLLED])
 def test_a_control_stream_carries_nothing_else(kind: type[Event]) -> None:
     _, receiver = greeted()
